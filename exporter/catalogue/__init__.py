@@ -1,0 +1,40 @@
+"""What is known: the error codes as data, and the closed sets."""
+
+from exporter.catalogue.codes import Code, code_entry, codes, watched
+from exporter.catalogue.sets import (
+    FAILURE_CATEGORIES,
+    PROVIDER_OWNED,
+    REASONS,
+    REGISTERED_ERRORS,
+    RFC6749_ERRORS,
+    SERVICE_CATEGORIES,
+    WATCHED_ERRORS,
+    Category,
+    Departure,
+    Phase,
+    Reason,
+    Side,
+    Skip,
+    Stage,
+)
+
+__all__ = [
+    "FAILURE_CATEGORIES",
+    "PROVIDER_OWNED",
+    "REASONS",
+    "REGISTERED_ERRORS",
+    "RFC6749_ERRORS",
+    "SERVICE_CATEGORIES",
+    "WATCHED_ERRORS",
+    "Category",
+    "Code",
+    "Departure",
+    "Phase",
+    "Reason",
+    "Side",
+    "Skip",
+    "Stage",
+    "code_entry",
+    "codes",
+    "watched",
+]

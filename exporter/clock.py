@@ -1,0 +1,34 @@
+"""Time as an argument: the only place that asks the machine what time it is."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two clocks and a way to wait: monotonic for durations, wall clock for stamps."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed point; never steps."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since the Unix epoch, as the machine believes."""
+        ...
+
+    async def sleep_until(self, when: float) -> None:
+        """Returns once `monotonic()` has reached `when`."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks and the running event loop's timers."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
+
+    async def sleep_until(self, when: float) -> None:
+        await asyncio.sleep(max(0.0, when - time.monotonic()))

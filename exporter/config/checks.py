@@ -1,0 +1,148 @@
+"""What the parts of a config demand of each other.
+
+The checks look at plain values, so that they speak up also where the shape of something else is wrong.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from exporter.config.schema import DEFAULT_INTERVAL, DEFAULT_TIMEOUT, KEYS, CredentialEntry, TargetEntry
+from exporter.config.values import parse_duration
+from exporter.document import likely_key
+from exporter.grants import GRANTS
+from exporter.model import Grant, Provider
+from exporter.providers import PROVIDERS
+
+Complaint = tuple[tuple[str | int, ...], str]
+"""A path and what is wrong there."""
+
+MIN_INTERVAL = 0.1
+INFO_LABELS = frozenset({"target", "provider", "cloud", "tenant", "grant", "client_id", "job", "instance"})
+_SECRET_KEYS = ("client_secret", "client_secret_file", "client_secret_env")
+_URL_KEYS = ("authority_host", "issuer", "token_endpoint")
+
+COMMON_KEYS = frozenset(
+    {"name", "provider", "allow_http", "grant", "parameters", "expect", "interval", "timeout", "ca_file", "labels"}
+)
+PROVIDER_KEYS = frozenset().union(*(p.requires | p.one_of | p.allows for p in PROVIDERS.values()))
+GRANT_KEYS = frozenset().union(*(g.requires | g.allows for g in GRANTS.values())) - COMMON_KEYS
+
+
+def complaints(root: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Everything in a config that contradicts something else in it."""
+    defaults = _mapping(root.get("defaults"))
+    yield from ((("defaults", *path), message) for path, message in (*_interval(defaults), *_timing(defaults, {})))
+    seen: set[str] = set()
+    for index, item in enumerate(_list(root.get("targets"))):
+        if isinstance(item, dict):
+            yield from ((("targets", index, *path), message) for path, message in _target(item, defaults, seen))
+
+
+def _target(entry: Mapping[str, Any], defaults: Mapping[str, Any], seen: set[str]) -> Iterator[Complaint]:
+    name = entry.get("name")
+    if isinstance(name, str):
+        if name in seen:
+            yield ("name",), "another target above has this name"
+        seen.add(name)
+    yield from _interval(entry)
+    yield from _timing(entry, defaults)
+    if (provider := PROVIDERS.get(str(entry.get("provider")))) is not None:
+        yield from _provider(entry, provider)
+    if (grant := GRANTS.get(_grant_name(entry))) is not None:
+        yield from _grant(entry, grant)
+    yield from _urls(entry)
+    yield from _credential(entry)
+    yield from _expect(entry)
+    for label in _mapping(entry.get("labels")):
+        if label in INFO_LABELS:
+            yield ("labels", label), "this label name is taken; choose another"
+
+
+def _interval(entry: Mapping[str, Any]) -> Iterator[Complaint]:
+    interval = _seconds(entry.get("interval"))
+    if interval is not None and interval < MIN_INTERVAL:
+        yield ("interval",), f"must be at least {MIN_INTERVAL * 1000:.0f}ms"
+
+
+def _timing(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Complains of the level that states the timeout or the interval, so that a bad default is told once."""
+    stated = [key for key in ("timeout", "interval") if key in entry]
+    if not stated:
+        return
+    interval = _seconds({"interval": DEFAULT_INTERVAL, **defaults, **entry}["interval"])
+    timeout = _seconds({"timeout": DEFAULT_TIMEOUT, **defaults, **entry}["timeout"])
+    if interval is not None and timeout is not None and timeout >= interval:
+        yield (stated[0],), "the timeout must be shorter than the interval"
+
+
+def _provider(entry: Mapping[str, Any], provider: Provider) -> Iterator[Complaint]:
+    for key in sorted(provider.requires - _meant(entry)):
+        yield (key,), f"is required for provider {provider.name}"
+    if provider.one_of and len(given := provider.one_of & _meant(entry)) != 1:
+        names = " or ".join(sorted(provider.one_of))
+        fault = "not both" if given else "neither is given"
+        yield (), f"provider {provider.name} needs {names}; {fault}"
+    known = provider.requires | provider.one_of | provider.allows
+    for key in sorted((PROVIDER_KEYS - known) & entry.keys()):
+        yield (key,), f"has no meaning for provider {provider.name}"
+    cloud = entry.get("cloud")
+    if provider.clouds and isinstance(cloud, str) and cloud not in provider.clouds:
+        yield ("cloud",), "must be one of " + ", ".join(provider.clouds)
+
+
+def _grant(entry: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
+    for key in sorted(grant.requires - _meant(entry)):
+        yield (key,), f"is required for grant {grant.name}"
+    for key in sorted((GRANT_KEYS - grant.requires - grant.allows) & entry.keys()):
+        yield (key,), f"has no meaning for grant {grant.name}"
+
+
+def _urls(entry: Mapping[str, Any]) -> Iterator[Complaint]:
+    if entry.get("allow_http") is True:
+        return
+    for key in _URL_KEYS:
+        if str(entry.get(key)).lower().startswith("http:"):
+            yield (key,), "must be https; set allow_http: true on the target if http is meant"
+
+
+def _credential(entry: Mapping[str, Any]) -> Iterator[Complaint]:
+    if not isinstance(credential := entry.get("credential"), dict):
+        return
+    strangers = credential.keys() - CredentialEntry.model_fields.keys()
+    if not strangers and len(credential.keys() & set(_SECRET_KEYS)) != 1:
+        yield ("credential",), "needs exactly one of " + ", ".join(_SECRET_KEYS)
+    if "client_id" not in _meant(entry) and _grant_name(entry) == "none":
+        yield ("client_id",), "is required beside a credential"
+
+
+def _expect(entry: Mapping[str, Any]) -> Iterator[Complaint]:
+    # A key that is neither is reported as unknown.
+    if entry.get("expect") == {}:
+        yield ("expect",), "needs code or error"
+
+
+def _grant_name(entry: Mapping[str, Any]) -> str:
+    """The grant that an entry names, `none` where it names none; '' where the key itself is misspelt."""
+    return str(entry.get("grant", "" if "grant" in _meant(entry) else "none"))
+
+
+def _meant(entry: Mapping[str, Any]) -> set[str]:
+    """The keys of an entry, with those that a misspelt key was likely meant to be: one mistake, one complaint."""
+    strangers = entry.keys() - TargetEntry.model_fields.keys()
+    likely = (likely_key(key, KEYS) for key in strangers)
+    return entry.keys() | {key for key in likely if key}
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return parse_duration(value)
+    except ValueError:
+        return None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,125 @@
+"""From the text of a config file to a Config, or to everything that is wrong with it."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from exporter.config.checks import complaints
+from exporter.config.schema import (
+    KEYS,
+    PLAIN_PARAMETERS,
+    ConfigEntry,
+    CredentialEntry,
+    DefaultsEntry,
+    TargetEntry,
+)
+from exporter.document import Problem, load
+from exporter.model import (
+    Config,
+    Credential,
+    EnvironmentSecret,
+    ErrorCode,
+    Expectation,
+    FileSecret,
+    InlineSecret,
+    Parameters,
+    Place,
+    Secret,
+    SecretSource,
+    Target,
+)
+from exporter.providers import PROVIDERS
+
+
+def load_config(path: Path) -> Config | list[Problem]:
+    """Reads a config file; relative paths in it are meant from its folder."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return [Problem(1, "", "is not UTF-8 text")]
+    except OSError as error:
+        return [Problem(1, "", f"cannot be read: {error.strerror}")]
+    return parse_config(text, path.parent)
+
+
+def parse_config(text: str, folder: Path) -> Config | list[Problem]:
+    """Reads the text of a config: a Config, or every problem in the order of its lines."""
+    document = load(text, private={"credential": CredentialEntry.model_fields})
+    problems = list(document.problems)
+    entry: ConfigEntry | None = None
+    if document.root is not None:
+        try:
+            entry = ConfigEntry.model_validate(document.root)
+        except ValidationError as error:
+            misread = {(p.line, p.path) for p in problems}
+            invalid = document.invalid(error, known=KEYS)
+            # A value that YAML misread would be reported once more for the type that it then has.
+            problems += (p for p in invalid if (p.line, p.path) not in misread)
+        if isinstance(document.root, dict):
+            problems += (document.problem(path, message) for path, message in complaints(document.root))
+    if entry is None or problems:
+        return sorted(problems)
+    return Config(
+        targets=tuple(_target(target, entry.defaults, folder) for target in entry.targets),
+        concurrency=entry.concurrency,
+        shown=_shown(entry),
+    )
+
+
+def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target:
+    provider = PROVIDERS[entry.provider]
+    place = Place(
+        cloud=entry.cloud or "",
+        tenant=entry.tenant or "",
+        authority_host=entry.authority_host or "",
+        issuer=entry.issuer or "",
+        token_endpoint=entry.token_endpoint or "",
+        allow_http=entry.allow_http,
+    )
+    return Target(
+        name=entry.name,
+        provider=entry.provider,
+        endpoint=provider.endpoint(place),
+        grant=entry.grant,
+        interval=entry.interval or defaults.interval,
+        timeout=entry.timeout or defaults.timeout,
+        cloud=place.cloud or next(iter(provider.clouds), ""),
+        tenant=place.tenant,
+        client_id=entry.client_id or "",
+        scope=entry.scope or "",
+        parameters=_parameters(entry),
+        credential=_credential(entry.credential, provider.auth_method, folder) if entry.credential else None,
+        expect=_expectation(entry),
+        ca_file=folder / entry.ca_file if entry.ca_file else None,
+        labels=tuple(sorted((entry.labels or {}).items())),
+    )
+
+
+def _parameters(entry: TargetEntry) -> Parameters:
+    return tuple(
+        (name, value.get_secret_value() if name in PLAIN_PARAMETERS else Secret(value.get_secret_value()))
+        for name, value in (entry.parameters or {}).items()
+    )
+
+
+def _credential(entry: CredentialEntry, default_method: str, folder: Path) -> Credential:
+    source: SecretSource
+    if entry.client_secret is not None:
+        source = InlineSecret(Secret(entry.client_secret.get_secret_value()))
+    elif entry.client_secret_file is not None:
+        source = FileSecret(folder / entry.client_secret_file)
+    else:
+        source = EnvironmentSecret(entry.client_secret_env or "")
+    return Credential(entry.method or default_method, source)
+
+
+def _expectation(entry: TargetEntry) -> Expectation:
+    if entry.expect is None:
+        return Expectation()
+    codes = frozenset(ErrorCode(code) for code in entry.expect.code or ())
+    return Expectation(codes, frozenset(entry.expect.error or ()))
+
+
+def _shown(entry: ConfigEntry) -> str:
+    return yaml.safe_dump(entry.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)

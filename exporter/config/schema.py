@@ -1,0 +1,145 @@
+"""The shape of a config file; what its parts demand of each other stands in `checks`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializationInfo, field_serializer, field_validator
+
+from exporter.config.values import (
+    Code,
+    Duration,
+    Error,
+    LabelName,
+    Name,
+    PlainUrl,
+    Tenant,
+    Text,
+    Url,
+    Variable,
+    one_of,
+    show_duration,
+)
+from exporter.credentials import METHODS
+from exporter.grants import GRANTS
+from exporter.model import MASK
+from exporter.providers import PROVIDERS
+
+DEFAULT_INTERVAL = "30s"
+DEFAULT_TIMEOUT = "10s"
+
+PLAIN_PARAMETERS = frozenset(
+    {
+        "actor_token_type",
+        "audience",
+        "client_assertion_type",
+        "client_id",
+        "grant_type",
+        "redirect_uri",
+        "requested_token_type",
+        "requested_token_use",
+        "resource",
+        "response_type",
+        "scope",
+        "subject_token_type",
+    }
+)
+"""Form parameters that hold no secret by their definition; the values of all others are masked everywhere."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("has no value; give it one or leave the key out")
+        return value
+
+
+class DefaultsEntry(_Strict):
+    """What targets have that do not say otherwise."""
+
+    interval: Duration = Field(DEFAULT_INTERVAL, validate_default=True, description="Time between two attempts.")
+    timeout: Duration = Field(
+        DEFAULT_TIMEOUT, validate_default=True, description="Time that one attempt may take in all."
+    )
+
+    @field_serializer("interval", "timeout")
+    def _show(self, seconds: float) -> str:
+        return show_duration(seconds)
+
+
+class CredentialEntry(_Strict):
+    """The client's secret, stated in exactly one way, and how it is sent."""
+
+    method: one_of(METHODS) | None = Field(None, description="Default: what the provider expects.")  # type: ignore[valid-type]
+    client_secret: SecretStr | None = Field(None, min_length=1, description="The secret itself; prefer a file.")
+    client_secret_file: Text | None = Field(None, description="A file with the secret, read at each attempt.")
+    client_secret_env: Variable | None = Field(None, description="An environment variable with the secret.")
+
+    @field_serializer("client_secret")
+    def _mask(self, secret: SecretStr | None) -> str | None:
+        return MASK if secret else None
+
+
+class ExpectEntry(_Strict):
+    """The refusal that is the success, for a target whose request is deliberately bad."""
+
+    code: list[Code] | None = Field(None, min_length=1, description="Any of these provider codes.")
+    error: list[Error] | None = Field(None, min_length=1, description="Any of these OAuth error values.")
+
+
+class TargetEntry(_Strict):
+    """One token endpoint, how it is asked, and how often."""
+
+    name: Name = Field(description="Unique; the `target` label of every series.")
+    provider: one_of(PROVIDERS) = Field(description="The identity provider's kind.")  # type: ignore[valid-type]
+    cloud: Text | None = Field(None, description="entra: public (default), usgov or china.")
+    tenant: Tenant | None = Field(None, description="entra: tenant id or domain.")
+    authority_host: PlainUrl | None = Field(None, description="entra: another host than the cloud's own.")
+    issuer: PlainUrl | None = Field(None, description="oidc: the issuer, whose metadata names the endpoint.")
+    token_endpoint: Url | None = Field(None, description="oidc: the token endpoint, without discovery.")
+    allow_http: bool = Field(False, description="Permit http URLs: secrets then cross the network in clear.")
+    grant: one_of(GRANTS) = Field("none", description="How a token is asked for.")  # type: ignore[valid-type]
+    client_id: Text | None = None
+    scope: Text | None = None
+    parameters: dict[Text, SecretStr] | None = Field(
+        None, description="Form parameters to send as they stand, in place of those of the same name."
+    )
+    credential: CredentialEntry | None = None
+    expect: ExpectEntry | None = None
+    interval: Duration | None = Field(None, description="Time between two attempts.")
+    timeout: Duration | None = Field(None, description="Time that one attempt may take in all.")
+    ca_file: Text | None = Field(None, description="Authorities to trust in place of the system's.")
+    labels: dict[LabelName, Text] | None = Field(None, description="Labels of token_probe_target_info.")
+
+    @field_serializer("interval", "timeout")
+    def _show(self, seconds: float | None) -> str | None:
+        return show_duration(seconds) if seconds else None
+
+    @field_serializer("parameters")
+    def _mask(self, parameters: dict[str, SecretStr] | None, _info: SerializationInfo) -> dict[str, str] | None:
+        if parameters is None:
+            return None
+        return {
+            name: value.get_secret_value() if name in PLAIN_PARAMETERS else MASK for name, value in parameters.items()
+        }
+
+
+class ConfigEntry(_Strict):
+    """A config file of aadsts-exporter."""
+
+    defaults: DefaultsEntry = Field(default_factory=lambda: DefaultsEntry.model_validate({}))
+    concurrency: int = Field(100, ge=1, le=10_000, description="Attempts that may run at the same time.")
+    targets: list[TargetEntry] = Field(min_length=1)
+
+
+KEYS = frozenset().union(
+    *(model.model_fields for model in (ConfigEntry, DefaultsEntry, TargetEntry, CredentialEntry, ExpectEntry))
+)
+"""Every key that a config file may hold."""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a config file."""
+    return ConfigEntry.model_json_schema()

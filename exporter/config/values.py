@@ -1,0 +1,119 @@
+"""The kinds of values that a config holds, each with its check and its place in the JSON Schema."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from exporter.urls import url_problem
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = r"(?:[0-9]{1,9}d)?(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m)?(?:[0-9]{1,9}s)?(?:[0-9]{1,9}ms)?"
+_PART = re.compile(r"([0-9]+)(ms|[dhms])")
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of a duration in Prometheus's form, such as `30s`, `1m30s` or `500ms`; 0 is none."""
+    if not isinstance(value, str) or not value or not re.fullmatch(_DURATION, value):
+        raise ValueError("must be a duration such as 30s, 1m30s or 500ms")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    if not seconds:
+        raise ValueError("must be longer than nothing")
+    return seconds
+
+
+def show_duration(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads as these seconds."""
+    rest, text = round(seconds * 1000), ""
+    for unit, size in sorted(_UNITS.items(), key=lambda item: -item[1]):
+        count, rest = divmod(rest, round(size * 1000))
+        text += f"{count}{unit}" if count else ""
+    return text
+
+
+def _check_url(value: str) -> str:
+    if problem := url_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _check_plain_url(value: str) -> str:
+    if "?" in value:
+        raise ValueError("must not hold a query")
+    return value
+
+
+def matching(pattern: str, otherwise: str) -> Callable[[str], str]:
+    """A check that the whole text matches, whose message does not repeat the text."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(otherwise)
+        return value
+
+    return check
+
+
+def one_of(names: Iterable[str]) -> Any:
+    """A string type of the names of a table."""
+    known = tuple(names)
+
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError("must be one of " + ", ".join(known))
+        return value
+
+    return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(known)})]
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$", "examples": ["30s", "1m30s", "500ms"]}),
+]
+Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"format": "uri"})]
+PlainUrl = Annotated[Url, AfterValidator(_check_plain_url)]
+Name = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+            "must begin with a letter or digit and hold only letters, digits, '.', '_' and '-', at most 100",
+        )
+    ),
+]
+Tenant = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}",
+            "must be a tenant id, a domain, or one of common, organizations, consumers",
+        )
+    ),
+]
+LabelName = Annotated[
+    str,
+    AfterValidator(matching(r"[a-zA-Z][a-zA-Z0-9_]{0,99}", "must be a Prometheus label name such as team")),
+]
+Text = Annotated[
+    str,
+    AfterValidator(
+        matching(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,1000}", "must be 1 to 1000 printable characters")
+    ),
+]
+Code = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"AADSTS[0-9]{4,8}|AADB2C[0-9]{5,6}|MSIS[0-9]{4,5}", "must be an error code with its prefix, as AADSTS50000"
+        )
+    ),
+]
+Error = Annotated[
+    str, AfterValidator(matching(r"[A-Za-z0-9_.-]{1,64}", "must be an OAuth error value, as invalid_client"))
+]
+Variable = Annotated[
+    str, AfterValidator(matching(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of an environment variable"))
+]

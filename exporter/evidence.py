@@ -1,0 +1,95 @@
+"""What is kept of an attempt for the people who must mend it: redacted, bounded, printable."""
+
+import html
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote_plus
+
+from exporter.model import MASK, Answer, ErrorResponse, Evidence, Secret, TokenRequest, TokenResponse
+
+MAX_BODY = 4096
+MAX_HEADER = 256
+
+_TOKENS = re.compile(
+    # The name as a JSON string, also one within a string, or as a form parameter; then the value up to its end.
+    r"""((?:access_token|refresh_token|id_token|device_code|assertion)(?:\\*(["'])\s*:\s*\\*\2|=))"""
+    r"""(?(2)(?:(?!\2)[^\\]|\\.)*|[^&\s]*)""",
+    re.DOTALL,
+)
+
+
+def collect(request: TokenRequest, answer: Answer, request_id: str, now: float, *, failed: bool) -> Evidence:
+    """Gathers the evidence of one answer; the body only of a failure. `now` in Unix time."""
+    if not isinstance(answer, TokenResponse):
+        return Evidence(endpoint=request.url, request_id=request_id, address=answer.exchange.address)
+    date = answer.headers.get("date", "")
+    return Evidence(
+        endpoint=request.url,
+        request_id=request_id,
+        status=answer.status,
+        address=answer.exchange.address,
+        server_request_id=_header(answer, "x-ms-request-id"),
+        server=_header(answer, "x-ms-ests-server"),
+        server_date=printable(date)[:MAX_HEADER],
+        clock_difference=_clock_difference(date, now),
+        body=redact(answer.body.decode("utf-8", "replace"), request.secrets)[:MAX_BODY] if failed else "",
+    )
+
+
+def redacted(refusal: ErrorResponse, secrets: Iterable[Secret]) -> ErrorResponse:
+    """The same refusal for a party that may have echoed our secret in any of its fields."""
+    known = tuple(secrets)
+    return replace(
+        refusal,
+        error=redact(refusal.error, known),
+        suberror=redact(refusal.suberror, known),
+        description=redact(refusal.description, known),
+        trace_id=redact(refusal.trace_id, known),
+        correlation_id=redact(refusal.correlation_id, known),
+        timestamp=redact(refusal.timestamp, known),
+    )
+
+
+def redact(text: str, secrets: Iterable[Secret]) -> str:
+    """Masks every secret in every spelling, and every token; replaces what does not print."""
+    spellings = {spelling for secret in secrets for spelling in secret.spellings() if 0 < len(spelling) <= len(text)}
+    # Longest first: a spelling may contain a shorter one.
+    for spelling in sorted(spellings, key=len, reverse=True):
+        text = re.sub("".join(map(_escaped_or_not, spelling)), MASK, text)
+    return printable(_TOKENS.sub(rf"\1{MASK}", text))
+
+
+def printable(text: str) -> str:
+    """The text with a replacement character for every control, surrogate and mark that turns writing round."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text.replace("\r\n", "\n"))
+
+
+def _escaped_or_not(character: str) -> str:
+    """A pattern for one character as it stands, and as the encoders of URLs, JSON and HTML may write it."""
+    if character.isascii() and character.isalnum():
+        return character
+    number = ord(character)
+    percent = "".join(f"%{byte:02x}" for byte in character.encode())
+    escapes = (
+        *(percent, quote_plus(character), json.dumps(character)[1:-1], f"\\u{number:04x}", f"\\{character}"),
+        *(html.escape(character), f"&#{number};", f"&#x{number:x};"),
+    )
+    return f"(?i:{'|'.join(map(re.escape, (*escapes, character)))})"
+
+
+def _header(answer: TokenResponse, name: str) -> str:
+    return printable(answer.headers.get(name, ""))[:MAX_HEADER]
+
+
+def _clock_difference(date: str, now: float) -> float | None:
+    """Seconds by which the server's clock is ahead of ours; Date has whole seconds (RFC 9110 section 6.6.1)."""
+    try:
+        stated = parsedate_to_datetime(date)
+        # The oldest of HTTP's three forms names no zone and means UTC (RFC 9110 section 5.6.7).
+        return (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, OverflowError):
+        return None

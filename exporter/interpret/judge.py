@@ -1,0 +1,176 @@
+"""From an Answer to an Outcome."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+
+from exporter.catalogue import Category, Departure, Reason, Stage
+from exporter.interpret.classify import by_code, by_status, categorize
+from exporter.interpret.parse import parse_object
+from exporter.interpret.read import read_object, read_text
+from exporter.model import (
+    Answer,
+    ErrorResponse,
+    Expectation,
+    Failure,
+    Fault,
+    Outcome,
+    TokenRequest,
+    TokenResponse,
+)
+from exporter.urls import url_problem
+
+MAX_TOKEN_LIFETIME = 10 * 365 * 86400.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SECONDS = re.compile(r"[0-9]{1,12}")
+_TOKEN = re.compile(r"[\x20-\x7e]+")  # RFC 6749 appendix A.12
+
+_PROTOCOL_REASONS = frozenset({Reason.INVALID, Reason.INVALID_FRAMING, Reason.TOO_LARGE, Reason.UNEXPECTED_ENCODING})
+
+
+def judge_token(answer: Answer, request: TokenRequest, expect: Expectation) -> Outcome:
+    """The outcome of a token request: a usable token, or the refusal that was asked for, is a success."""
+    if not isinstance(answer, TokenResponse):
+        return Outcome(failure=Failure(_category_on_the_wire(answer.fault), answer.fault))
+    content = parse_object(answer.body)
+    values = content if isinstance(content, dict) else {}
+    outcome = _judge_content(answer, content, values)
+    if expect.refusal:
+        outcome = _judge_refusal(outcome, answer.status, expect, issued=_states(values, "access_token"))
+    return replace(outcome, departures=tuple(_departures(answer, request, outcome, values)))
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What of a provider's metadata a token request needs (OpenID Connect Discovery 1.0 section 3)."""
+
+    token_endpoint: str
+
+
+def judge_metadata(answer: Answer, issuer: str, *, allow_http: bool) -> Metadata | Outcome:
+    """The metadata of an issuer, or why it cannot be used."""
+    if not isinstance(answer, TokenResponse):
+        return Outcome(failure=Failure(_category_on_the_wire(answer.fault), answer.fault))
+    content = parse_object(answer.body)
+    if answer.status != HTTPStatus.OK:
+        return _judge_content(answer, content, content if isinstance(content, dict) else {})
+    if not isinstance(content, dict):
+        return Outcome.failed(Category.PROTOCOL, Stage.PARSE, content)
+    # Section 4.3: the issuer must be the very one whose metadata was asked for.
+    if content.get("issuer") != issuer:
+        return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.ISSUER_MISMATCH)
+    endpoint = content.get("token_endpoint")
+    if not isinstance(endpoint, str) or not _usable(endpoint, allow_http=allow_http):
+        return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
+    return Metadata(endpoint)
+
+
+def _usable(url: str, *, allow_http: bool) -> bool:
+    return not url_problem(url) and (allow_http or url.lower().startswith("https:"))
+
+
+def _category_on_the_wire(fault: Fault) -> Category:
+    if fault.stage is Stage.LOCAL:
+        return Category.LOCAL
+    if fault.reason in _PROTOCOL_REASONS:
+        return Category.PROTOCOL
+    return Category.NETWORK
+
+
+def _judge_content(answer: TokenResponse, content: dict[str, Any] | Reason, values: Mapping[str, Any]) -> Outcome:
+    refusal = read_object(values) or read_text(answer.body.decode("utf-8", "replace"))
+    if answer.status == HTTPStatus.OK:
+        return _judge_ok(content, values, refusal)
+    if answer.status in _REDIRECTS:
+        return Outcome.failed(Category.PROTOCOL, Stage.HTTP, Reason.REDIRECT)
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        return Outcome.failed(Category.PROTOCOL, Stage.HTTP, Reason.UNEXPECTED_STATUS)
+    if refusal is not None:
+        category = categorize(refusal, answer.status)
+        # Nobody is asked to wait for a user where no user was involved.
+        category = Category.PROTOCOL if category is Category.PENDING else category
+        return Outcome(failure=Failure(category, Fault(Stage.OAUTH, Reason.REFUSED)), refusal=refusal)
+    return _judge_silence(answer.status, content, values)
+
+
+def _judge_silence(status: int, content: dict[str, Any] | Reason, values: Mapping[str, Any]) -> Outcome:
+    """The outcome of an error status whose body says nothing in OAuth's words."""
+    if _states(values, "access_token"):
+        return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.INCONSISTENT)
+    category = by_status(status)
+    if category is Category.THROTTLED:
+        return Outcome.failed(category, Stage.HTTP, Reason.THROTTLED)
+    if category is not None:
+        return Outcome.failed(category, Stage.HTTP, Reason.SERVER_ERROR)
+    if isinstance(content, Reason):
+        return Outcome.failed(Category.PROTOCOL, Stage.HTTP, Reason.CLIENT_ERROR)
+    return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.MALFORMED_ERROR)
+
+
+def _judge_ok(content: dict[str, Any] | Reason, values: Mapping[str, Any], refusal: ErrorResponse | None) -> Outcome:
+    if _states(values, "error") or (refusal is not None and not _states(values, "access_token")):
+        # Some servers refuse with a 200; the body decides where its code is known.
+        category = (by_code(refusal) if refusal else None) or Category.PROTOCOL
+        reason = Reason.ERROR_IN_200 if refusal else Reason.MALFORMED_ERROR
+        return Outcome(failure=Failure(category, Fault(Stage.OAUTH, reason)), refusal=refusal)
+    if isinstance(content, Reason):
+        return Outcome.failed(Category.PROTOCOL, Stage.PARSE, content)
+    token, token_type = values.get("access_token"), values.get("token_type")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        return Outcome.failed(Category.PROTOCOL, Stage.TOKEN, Reason.MISSING)
+    if not isinstance(token_type, str) or not token_type:
+        return Outcome.failed(Category.PROTOCOL, Stage.TOKEN, Reason.BAD_TOKEN_TYPE)
+    lifetime = _lifetime(values.get("expires_in"))
+    if lifetime is not None and lifetime <= 0:
+        return Outcome.failed(Category.TOKEN_INVALID, Stage.TOKEN, Reason.BAD_EXPIRES_IN)
+    return Outcome(token_lifetime=lifetime)
+
+
+def _states(values: Mapping[str, Any], name: str) -> bool:
+    """Whether an answer states a field: some servers write out as null what they leave unsaid."""
+    return values.get(name) is not None
+
+
+def _lifetime(value: object) -> float | None:
+    """Seconds of a stated `expires_in`, which RFC 6749 section 5.1 only recommends; 0 where it makes no sense."""
+    if value is None:
+        return None
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    # Compared before it is converted: a huge integer fits no float. NaN and infinity are not within.
+    return float(min(value, MAX_TOKEN_LIFETIME)) if 0 < value < math.inf else 0.0
+
+
+def _judge_refusal(outcome: Outcome, status: int, expect: Expectation, *, issued: bool) -> Outcome:
+    """Turns an outcome round for a target whose request is deliberately bad."""
+    if issued or outcome.success:
+        return Outcome.failed(Category.CONTRACT_BROKEN, Stage.OAUTH, Reason.TOKEN_ISSUED)
+    refusal, failure = outcome.refusal, outcome.failure
+    plain = failure is not None and failure.fault.reason is Reason.REFUSED
+    if refusal is None or not plain or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return outcome
+    matches_code = not expect.codes or not expect.codes.isdisjoint(refusal.codes)
+    matches_error = not expect.errors or refusal.error in expect.errors
+    return replace(outcome, failure=None) if matches_code and matches_error else outcome
+
+
+def _departures(
+    answer: TokenResponse, request: TokenRequest, outcome: Outcome, values: Mapping[str, Any]
+) -> Iterator[Departure]:
+    tried_basic = any(name == "Authorization" for name, _ in request.headers)
+    if tried_basic and outcome.refusal is not None and outcome.refusal.error == "invalid_client":
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            yield Departure.BASIC_WITHOUT_401
+        if not answer.headers.get("www-authenticate", "").lower().startswith("basic"):
+            yield Departure.BASIC_WITHOUT_CHALLENGE
+    if values and not answer.headers.get("content-type", "").lower().startswith("application/json"):
+        yield Departure.NOT_JSON_CONTENT_TYPE
+    if _states(values, "access_token") and "no-store" not in answer.headers.get("cache-control", "").lower():
+        yield Departure.CACHEABLE_TOKEN
+    if isinstance(values.get("expires_in"), str):
+        yield Departure.EXPIRES_IN_NOT_A_NUMBER

@@ -1,0 +1,115 @@
+"""Drives one grant's flow through `send`, and times it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from exporter import evidence
+from exporter.catalogue import Category, Reason, Stage
+from exporter.clock import Clock
+from exporter.grants import GRANTS
+from exporter.model import (
+    Answer,
+    Attempt,
+    Evidence,
+    Exchange,
+    Flow,
+    Outcome,
+    ProbeResult,
+    Secret,
+    SecretSource,
+    Target,
+    TokenRequest,
+)
+
+Send = Callable[[TokenRequest, float], Awaitable[Answer]]
+"""Sends one request within so many seconds; a failure to do so is a value, never an exception."""
+
+ReadSecret = Callable[[SecretSource], Secret | None]
+"""The secret as it is now; None where it cannot be read."""
+
+METADATA_LIFETIME = 300.0
+"""Seconds for which a provider's metadata is reused, so that its latency is not the token endpoint's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    """How a flow ended: its last request and answer, and the seconds that it took."""
+
+    request: TokenRequest
+    answer: Answer
+    outcome: Outcome
+    seconds: float
+
+
+@dataclass(slots=True)
+class Prober:
+    """Makes attempts. Clock, secrets, ids and the way to send are arguments; so is all else that differs."""
+
+    send: Send
+    read_secret: ReadSecret
+    clock: Clock
+    new_id: Callable[[], str]
+    _reusable: dict[str, tuple[Answer, float]] = field(default_factory=dict)
+
+    async def probe(self, target: Target, timeout: float | None = None) -> ProbeResult:
+        """Makes one attempt within the target's timeout, or a shorter one. Seconds."""
+        started_at = self.clock.time()
+        request_id = self.new_id()
+        secret = self.read_secret(target.credential.source) if target.credential else None
+        if target.credential is not None and secret is None:
+            return self._without_secret(target, request_id, started_at)
+        attempt = Attempt(target=target, secret=secret, request_id=request_id)
+        within = min(target.timeout, timeout or target.timeout)
+        done = await self._converse(GRANTS[target.grant].steps(attempt), self.clock.monotonic() + within)
+        outcome = done.outcome
+        if outcome.refusal is not None:
+            outcome = replace(outcome, refusal=evidence.redacted(outcome.refusal, done.request.secrets))
+        return ProbeResult(
+            target=target,
+            started_at=started_at,
+            duration=done.seconds,
+            outcome=outcome,
+            evidence=evidence.collect(
+                done.request, done.answer, request_id, self.clock.time(), failed=not outcome.success
+            ),
+            exchange=done.answer.exchange,
+            request=done.request,
+        )
+
+    async def _converse(self, flow: Flow, deadline: float) -> _Conversation:
+        request = next(flow)
+        seconds = 0.0
+        while True:
+            began = self.clock.monotonic()
+            answer = self._reused(request, began) or await self.send(request, deadline - began)
+            seconds += self.clock.monotonic() - began
+            try:
+                following = flow.send(answer)
+            except StopIteration as done:
+                return _Conversation(request, answer, done.value, seconds)
+            if request.reusable:
+                # The flow went on from it, so it is sound; its time is not the token endpoint's.
+                self._reusable.setdefault(request.url, (answer, self.clock.monotonic() + METADATA_LIFETIME))
+                seconds = 0.0
+            request = following
+
+    def _reused(self, request: TokenRequest, now: float) -> Answer | None:
+        if not request.reusable or request.url not in self._reusable:
+            return None
+        answer, until = self._reusable[request.url]
+        if now < until:
+            return answer
+        del self._reusable[request.url]
+        return None
+
+    @staticmethod
+    def _without_secret(target: Target, request_id: str, started_at: float) -> ProbeResult:
+        endpoint = target.endpoint
+        return ProbeResult(
+            target=target,
+            started_at=started_at,
+            duration=0.0,
+            outcome=Outcome.failed(Category.LOCAL, Stage.LOCAL, Reason.SECRET_UNREADABLE),
+            evidence=Evidence(endpoint=endpoint.url, request_id=request_id),
+            exchange=Exchange(),
+        )

@@ -1,0 +1,106 @@
+"""One result in words and in fields: for the log, the terminal, and whoever asks for the conversation."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from exporter.catalogue import Phase, code_entry
+from exporter.model import MASK, ProbeResult, Secret, TokenRequest
+
+
+def timestamp(seconds: float) -> str:
+    """A Unix time in RFC 3339, UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def fields(result: ProbeResult) -> dict[str, Any]:
+    """Everything that is known of one attempt, as plain values; None is unknown."""
+    outcome, evidence = result.outcome, result.evidence
+    failure, refusal = outcome.failure, outcome.refusal
+    code = refusal.code if refusal else None
+    entry = code_entry(code) if code else None
+    return {
+        "target": result.target.name,
+        "success": outcome.success,
+        "started_at": timestamp(result.started_at),
+        "duration_seconds": round(result.duration, 6),
+        "side": failure and failure.side,
+        "category": failure and failure.category,
+        "stage": failure and failure.fault.stage,
+        "reason": failure and failure.fault.reason,
+        "status": evidence.status,
+        "code": code,
+        "name": entry and entry.name,
+        "error": (refusal and refusal.error) or None,
+        "suberror": (refusal and refusal.suberror) or None,
+        "trace_id": (refusal and refusal.trace_id) or evidence.server_request_id or None,
+        "correlation_id": (refusal and refusal.correlation_id) or None,
+        "timestamp": (refusal and refusal.timestamp) or None,
+        "request_id": evidence.request_id,
+        "endpoint": evidence.endpoint,
+        "address": evidence.address or None,
+        "server": evidence.server or None,
+        "clock_difference_seconds": evidence.clock_difference and round(evidence.clock_difference, 1),
+        "token_lifetime_seconds": outcome.token_lifetime,
+        "certificate_expiry": result.exchange.certificate_expiry and timestamp(result.exchange.certificate_expiry),
+        "phases_seconds": {phase: round(result.exchange.phases.get(phase, 0.0), 6) for phase in Phase},
+        "departures": [departure.sentence for departure in outcome.departures],
+    }
+
+
+def log_fields(result: ProbeResult) -> dict[str, Any]:
+    """What of a result belongs on one log line."""
+    nested = {"success", "started_at", "phases_seconds", "departures", "name"}
+    known = {name: value for name, value in fields(result).items() if value is not None and name not in nested}
+    return known | ({"departures": ",".join(result.outcome.departures)} if result.outcome.departures else {})
+
+
+def verdict(result: ProbeResult) -> str:
+    """The outcome in a few words."""
+    outcome = result.outcome
+    if outcome.failure is None:
+        return "refused as expected" if outcome.refusal else "token issued"
+    code = outcome.refusal.code if outcome.refusal else None
+    entry = code_entry(code) if code else None
+    if entry is not None:
+        return f"{code} {entry.name}"
+    fault = outcome.failure.fault
+    return code or (outcome.refusal.error if outcome.refusal else "") or f"{fault.stage}: {fault.reason}"
+
+
+def conversation(result: ProbeResult) -> str:
+    """The request and the answer as text, every secret and token masked."""
+    return "\n".join((*_request_lines(result.request), "", *_answer_lines(result), ""))
+
+
+def _request_lines(request: TokenRequest | None) -> Iterator[str]:
+    if request is None:
+        yield "No request was sent: the target's secret cannot be read."
+        return
+    yield f"{request.method} {request.url}"
+    for name, value in request.headers:
+        yield f"{name}: {_shown(value)}"
+    for name, value in request.form or ():
+        yield f"  {name} = {_shown(value)}"
+
+
+def _answer_lines(result: ProbeResult) -> Iterator[str]:
+    outcome, evidence = result.outcome, result.evidence
+    yield f"Verdict: {verdict(result)}" + (
+        f" ({outcome.failure.category}, side: {outcome.failure.side})" if outcome.failure else ""
+    )
+    if evidence.status is not None:
+        yield f"HTTP status: {evidence.status}"
+    for name, value in fields(result).items():
+        if name in {"address", "server", "trace_id", "correlation_id", "timestamp", "error", "suberror"} and value:
+            yield f"{name}: {value}"
+    yield "phases: " + ", ".join(f"{phase} {result.exchange.phases.get(phase, 0.0):.4f}s" for phase in Phase)
+    for departure in outcome.departures:
+        yield f"departs from the standard: {departure.sentence}"
+    if evidence.body:
+        yield ""
+        yield evidence.body
+
+
+def _shown(value: str | Secret) -> str:
+    return MASK if isinstance(value, Secret) else value

@@ -1,0 +1,127 @@
+"""When: spread first runs, no drift, no overlap of a target with itself, a bounded number at a time."""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+from exporter.catalogue import Skip
+from exporter.clock import Clock
+from exporter.model import Target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A target is due. Times on the monotonic clock; `missed` ticks passed unnoticed before this one."""
+
+    target: Target
+    due: float
+    next_due: float
+    missed: int
+
+
+class Timetable:
+    """Which target is due when: each on a grid of its own, `start + offset + k * interval`, whatever happens.
+
+    The offset is a stable share of the interval, so that restarts neither move targets nor bunch them.
+    """
+
+    def __init__(self, targets: Iterable[Target], start: float) -> None:
+        self._heap = [
+            (start + offset(target.name) * target.interval, order, target) for order, target in enumerate(targets)
+        ]
+        heapq.heapify(self._heap)
+
+    def next_due(self) -> float:
+        """The moment at which the next target is due; infinity where there is none."""
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def due(self, now: float) -> list[Tick]:
+        """Takes the targets that are due, the longest waiting first; each at most once, on its latest tick."""
+        ticks = []
+        while self._heap and self._heap[0][0] <= now:
+            first, order, target = self._heap[0]
+            missed = int((now - first) / target.interval)
+            latest = first + missed * target.interval
+            tick = Tick(target, latest, latest + target.interval, missed)
+            heapq.heapreplace(self._heap, (tick.next_due, order, target))
+            ticks.append(tick)
+        return ticks
+
+
+def offset(name: str) -> float:
+    """A share in [0, 1) of the interval that depends on the target's name alone."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big") / 2**56
+
+
+class Observer(Protocol):
+    """Who is told how the schedule is kept."""
+
+    def scheduled(self, target: Target, next_attempt: float) -> None:
+        """The target's next attempt, in Unix time."""
+
+    def started(self, delay: float) -> None:
+        """An attempt began so many seconds after it was due."""
+
+    def skipped(self, target: Target, reason: Skip, count: int) -> None:
+        """So many attempts were not made."""
+
+    def crashed(self, target: Target) -> None:
+        """An attempt ended in an error of ours."""
+
+
+class Scheduler:
+    """Runs attempts on the timetable until it is cancelled."""
+
+    def __init__(
+        self, attempt: Callable[[Target], Awaitable[None]], observer: Observer, clock: Clock, concurrency: int
+    ) -> None:
+        self._attempt = attempt
+        self._observer = observer
+        self._clock = clock
+        self._places = asyncio.Semaphore(concurrency)
+        self._running: set[str] = set()
+
+    async def run(self, targets: Iterable[Target]) -> None:
+        """Makes attempts for ever; cancelling it cancels those under way."""
+        start = self._clock.monotonic()
+        listed = tuple(targets)
+        timetable = Timetable(listed, start)
+        for target in listed:
+            self._announce(target, start + offset(target.name) * target.interval)
+        async with asyncio.TaskGroup() as attempts:
+            while True:
+                await self._clock.sleep_until(timetable.next_due())
+                for tick in timetable.due(self._clock.monotonic()):
+                    self._take(tick, attempts)
+
+    def _take(self, tick: Tick, attempts: asyncio.TaskGroup) -> None:
+        target = tick.target
+        self._announce(target, tick.next_due)
+        if tick.missed:
+            self._observer.skipped(target, Skip.MISSED, tick.missed)
+        if target.name in self._running:
+            self._observer.skipped(target, Skip.OVERLAP, 1)
+            return
+        self._running.add(target.name)
+        attempts.create_task(self._run(tick), name=f"attempt {target.name}")
+
+    async def _run(self, tick: Tick) -> None:
+        try:
+            async with self._places:
+                self._observer.started(self._clock.monotonic() - tick.due)
+                await self._attempt(tick.target)
+        except Exception:
+            # A bug that one target's answers bring out must not end the probing of all others.
+            log.exception("internal error", extra={"target": tick.target.name})
+            self._observer.crashed(tick.target)
+        finally:
+            self._running.discard(tick.target.name)
+
+    def _announce(self, target: Target, due: float) -> None:
+        self._observer.scheduled(target, self._clock.time() + due - self._clock.monotonic())

@@ -1,0 +1,67 @@
+"""Tables for people."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from exporter.catalogue import code_entry
+from exporter.model import ProbeResult
+from exporter.report import fields, verdict
+
+PIPE_WIDTH = 200
+"""Columns where nobody watches: a file or a pipe has no edge to fold lines at."""
+
+
+def console() -> Console:
+    """Standard output; colours only on a terminal, and there only without NO_COLOR."""
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+
+
+def print_results(results: Iterable[ProbeResult], out: Console) -> None:
+    """Prints one line a result, failures first, and under the table what to make of each failure."""
+    listed = sorted(results, key=lambda result: (result.outcome.success, result.target.name))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    table.add_column("TARGET", overflow="fold")
+    table.add_column("RESULT", overflow="fold")
+    table.add_column("SIDE")
+    table.add_column("HTTP", justify="right")
+    table.add_column("SECONDS", justify="right")
+    for result in listed:
+        table.add_row(*_row(result))
+    out.print(table)
+    for result in listed:
+        for line in _remarks(result):
+            out.print(Text(line), soft_wrap=True)
+    failed = sum(not result.outcome.success for result in listed)
+    out.print(f"\n{len(listed) - failed} of {len(listed)} probes succeeded", style="red" if failed else "green")
+
+
+def _row(result: ProbeResult) -> tuple[Text, ...]:
+    failure = result.outcome.failure
+    style = "red" if failure else "green"
+    return (
+        Text("FAIL" if failure else "ok", style),
+        Text(result.target.name),
+        Text(verdict(result), style),
+        Text(failure.side if failure else ""),
+        Text(str(result.evidence.status or "")),
+        Text(f"{result.duration:.3f}"),
+    )
+
+
+def _remarks(result: ProbeResult) -> Iterator[str]:
+    failure, refusal = result.outcome.failure, result.outcome.refusal
+    if failure is not None:
+        entry = code_entry(refusal.code) if refusal and refusal.code else None
+        yield f"\n{result.target.name}: {failure.category}" + (f". {entry.meaning}" if entry else "")
+        if entry is not None:
+            yield f"  {entry.action}"
+        values = fields(result)
+        ids = (f"{name.replace('_', ' ')} {values[name]}" for name in ("trace_id", "correlation_id") if values[name])
+        yield "  " + ", ".join((*ids, f"at {values['started_at']}"))
+    for departure in result.outcome.departures:
+        yield f"\n{result.target.name}: the server departs from the standard: {departure.sentence}"

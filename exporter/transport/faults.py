@@ -1,0 +1,100 @@
+"""Where foreign exceptions end: each becomes a Fault of the stage that it struck."""
+
+import asyncio
+import errno
+import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import aiohttp
+from aiodns.error import ARES_ENODATA, ARES_ENONAME, ARES_ENOTFOUND, ARES_ETIMEOUT, DNSError
+
+from exporter.catalogue import Reason, Stage
+from exporter.model import Fault
+
+_LOCAL: Mapping[int | None, Reason] = MappingProxyType(
+    {
+        errno.EMFILE: Reason.FD_EXHAUSTED,
+        errno.ENFILE: Reason.FD_EXHAUSTED,
+        errno.EADDRNOTAVAIL: Reason.NO_PORTS,
+    }
+)
+
+_RESOLVING: Mapping[int, Reason] = MappingProxyType(
+    {
+        ARES_ENODATA: Reason.NO_ADDRESS,
+        ARES_ENONAME: Reason.NXDOMAIN,
+        ARES_ENOTFOUND: Reason.NXDOMAIN,
+        ARES_ETIMEOUT: Reason.TIMEOUT,
+    }
+)
+
+_CONNECTING: Mapping[int | None, Reason] = MappingProxyType(
+    {
+        errno.ECONNREFUSED: Reason.REFUSED,
+        errno.ECONNRESET: Reason.RESET,
+        errno.EHOSTUNREACH: Reason.UNREACHABLE,
+        errno.ENETUNREACH: Reason.UNREACHABLE,
+        errno.ETIMEDOUT: Reason.TIMEOUT,
+    }
+)
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h; every other code means that the chain is not trusted.
+_VERIFYING: Mapping[int, Reason] = MappingProxyType(
+    {
+        9: Reason.CERT_NOT_YET_VALID,
+        10: Reason.CERT_EXPIRED,
+        62: Reason.HOST_MISMATCH,
+        64: Reason.HOST_MISMATCH,
+    }
+)
+
+
+class ExchangeError(Exception):
+    """A fault that a step of ours has already named."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+FOREIGN = (ExchangeError, OSError, EOFError, ValueError, aiohttp.ClientError, DNSError)
+"""What an exchange can raise. TimeoutError and ssl.SSLError are OSErrors; EOFError comes of a torn TLS stream."""
+
+
+def fault_of(error: BaseException, stage: Stage) -> Fault:
+    """The fault that an exception raised at this stage stands for."""
+    if isinstance(error, ExchangeError):
+        return error.fault
+    if isinstance(error, aiohttp.ClientOSError) and isinstance(error.__cause__, OSError):
+        # aiohttp wraps whatever a connector raises, and drops what tells one TLS failure from another.
+        error = error.__cause__
+    if isinstance(error, OSError) and (local := _LOCAL.get(error.errno)) is not None:
+        return Fault(Stage.LOCAL, local)
+    return Fault(stage, _reason(error, stage))
+
+
+def _reason(error: BaseException, stage: Stage) -> Reason:
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return Reason.TIMEOUT
+    reset = isinstance(error, ConnectionError) or (
+        isinstance(error, OSError) and error.errno in {errno.ECONNRESET, errno.EPIPE}
+    )
+    match stage:
+        case Stage.DNS:
+            return _RESOLVING.get(error.args[0], Reason.FAILED) if isinstance(error, DNSError) else Reason.FAILED
+        case Stage.CONNECT:
+            return _CONNECTING.get(getattr(error, "errno", None), Reason.FAILED)
+        case Stage.TLS:
+            if isinstance(error, ssl.SSLCertVerificationError):
+                return _VERIFYING.get(error.verify_code, Reason.UNTRUSTED)
+            return Reason.RESET if reset else Reason.HANDSHAKE
+        case Stage.HEADERS:
+            if isinstance(error, aiohttp.ServerDisconnectedError):
+                return Reason.CLOSED
+            # aiohttp reports a malformed answer as a ClientResponseError whose status 400 is its own.
+            return Reason.RESET if reset else Reason.INVALID
+        case _:
+            if isinstance(error.__cause__, aiohttp.http_exceptions.TransferEncodingError):
+                return Reason.INVALID_FRAMING
+            return Reason.RESET if reset else Reason.TRUNCATED

@@ -1,0 +1,6 @@
+"""The exporter's own HTTP side."""
+
+from exporter.web.probe import ProbeReport
+from exporter.web.server import Listener, Ports, make_app
+
+__all__ = ["Listener", "Ports", "ProbeReport", "make_app"]

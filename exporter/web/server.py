@@ -1,0 +1,128 @@
+"""Routes, health, and the listening socket."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from exporter.model import Config
+from exporter.web.metrics import Render, Scrapes
+from exporter.web.pages import STYLE, landing
+from exporter.web.probe import ProbeNow
+from exporter.web.probe import handler as probe_handler
+
+SHUTDOWN_TIMEOUT = 1.0
+"""Seconds that a scrape under way may still take; aiohttp waits for twice as long."""
+
+IDLE_TIMEOUT = 75.0
+
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the web side shows of the rest, which it does not know."""
+
+    config: Callable[[], Config]
+    render: Render
+    probe_now: ProbeNow
+    ready: Callable[[], bool]
+
+
+def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
+    """The application with every path; it serves at most so many requests at a time, 0 is no limit."""
+    app = web.Application(middlewares=[_secure, _limit(max_requests)])
+
+    async def index(_request: web.Request) -> web.Response:
+        return web.Response(text=landing(ports.config().targets), content_type="text/html")
+
+    async def style(_request: web.Request) -> web.Response:
+        return web.Response(text=STYLE, content_type="text/css")
+
+    async def config(_request: web.Request) -> web.Response:
+        return web.Response(text=ports.config().shown, content_type="text/plain")
+
+    async def healthy(_request: web.Request) -> web.Response:
+        return web.Response(text="Healthy\n")
+
+    async def ready(_request: web.Request) -> web.Response:
+        is_ready = ports.ready()
+        return web.Response(text="Ready\n" if is_ready else "Not ready\n", status=200 if is_ready else 503)
+
+    app.router.add_get("/", index)
+    app.router.add_get("/style.css", style)
+    app.router.add_get("/metrics", Scrapes(ports.render).handle)
+    app.router.add_get("/probe", probe_handler(ports.probe_now))
+    app.router.add_get("/config", config)
+    app.router.add_get("/-/healthy", healthy)
+    app.router.add_get("/-/ready", ready)
+    return app
+
+
+@web.middleware
+async def _secure(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        error.headers.update(_SECURITY_HEADERS)
+        raise
+    response.headers.update(_SECURITY_HEADERS)
+    return response
+
+
+def _limit(max_requests: int) -> Middleware:
+    under_way = 0
+
+    @web.middleware
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal under_way
+        if max_requests and under_way >= max_requests:
+            raise web.HTTPServiceUnavailable(text=f"{max_requests} requests are being served already\n")
+        under_way += 1
+        try:
+            return await handler(request)
+        finally:
+            under_way -= 1
+
+    return limit
+
+
+class Listener:
+    """Listens while the block runs, on one address and port; port 0 takes a free one. Raises OSError."""
+
+    def __init__(self, app: web.Application, host: str | None, port: int) -> None:
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=IDLE_TIMEOUT,
+            shutdown_timeout=SHUTDOWN_TIMEOUT,
+        )
+        self._host = host
+        self._port = port
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._runner.addresses[0][1])

@@ -1,0 +1,341 @@
+"""From the text of a config file to a frozen Config."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.config import json_schema, load_config, parse_config
+from exporter.config.schema import KEYS
+from exporter.document import Problem
+from exporter.model import (
+    Config,
+    Credential,
+    EnvironmentSecret,
+    ErrorCode,
+    Expectation,
+    FileSecret,
+    InlineSecret,
+    Issuer,
+    Secret,
+    Target,
+    TokenEndpoint,
+)
+
+FOLDER = Path("/etc/exporter")
+
+GOOD = """\
+defaults: {interval: 30s, timeout: 10s}
+targets:
+  - name: contoso-graph
+    provider: entra
+    cloud: public
+    tenant: contoso.onmicrosoft.com
+    grant: client_credentials
+    client_id: 11111111-2222-3333-4444-555555555555
+    scope: https://graph.microsoft.com/.default
+    credential: {client_secret_file: /run/secrets/contoso}
+    labels: {team: identity}
+  - name: front-door
+    provider: entra
+    tenant: common
+    expect: {code: [AADSTS900144]}
+  - name: keycloak
+    provider: oidc
+    issuer: https://sso.example.org/realms/main
+    grant: client_credentials
+    client_id: prober
+    credential: {client_secret_env: KEYCLOAK_SECRET}
+"""
+
+GRAPH = Target(
+    name="contoso-graph",
+    provider="entra",
+    endpoint=TokenEndpoint("https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token"),
+    grant="client_credentials",
+    interval=30,
+    timeout=10,
+    cloud="public",
+    tenant="contoso.onmicrosoft.com",
+    client_id="11111111-2222-3333-4444-555555555555",
+    scope="https://graph.microsoft.com/.default",
+    credential=Credential("client_secret_post", FileSecret(Path("/run/secrets/contoso"))),
+    labels=(("team", "identity"),),
+)
+FRONT_DOOR = Target(
+    name="front-door",
+    provider="entra",
+    endpoint=TokenEndpoint("https://login.microsoftonline.com/common/oauth2/v2.0/token"),
+    grant="none",
+    interval=30,
+    timeout=10,
+    cloud="public",
+    tenant="common",
+    expect=Expectation(codes=frozenset({ErrorCode("AADSTS900144")})),
+)
+KEYCLOAK = Target(
+    name="keycloak",
+    provider="oidc",
+    endpoint=Issuer("https://sso.example.org/realms/main"),
+    grant="client_credentials",
+    interval=30,
+    timeout=10,
+    client_id="prober",
+    credential=Credential("client_secret_basic", EnvironmentSecret("KEYCLOAK_SECRET")),
+)
+
+
+def config(text: str) -> Config:
+    found = parse_config(text, FOLDER)
+    assert isinstance(found, Config), found
+    return found
+
+
+def probe(keys: str) -> Target:
+    """The only target of a config, which has these keys besides what every target needs."""
+    text = f"targets: [{{name: probe, expect: {{error: [invalid_request]}}, {keys}}}]"
+    (target,) = config(text).targets
+    return target
+
+
+def test_the_config_of_the_design_is_read_into_these_values() -> None:
+    found = config(GOOD)
+    assert found.targets == (GRAPH, FRONT_DOOR, KEYCLOAK)
+    assert found.concurrency == 100
+
+
+def test_what_a_target_does_not_say_the_defaults_say() -> None:
+    text = GOOD.replace("{interval: 30s, timeout: 10s}", "{interval: 1m30s, timeout: 500ms}")
+    text = text.replace("tenant: common", "tenant: common\n    interval: 2m\n    timeout: 1m")
+    graph, door, keycloak = config(text).targets
+    assert graph == replace(GRAPH, interval=90, timeout=0.5)
+    assert door == replace(FRONT_DOOR, interval=120, timeout=60)
+    assert keycloak == replace(KEYCLOAK, interval=90, timeout=0.5)
+
+
+def test_the_defaults_have_defaults() -> None:
+    target = probe("provider: entra, tenant: common")
+    assert (target.interval, target.timeout, target.grant, target.cloud) == (30, 10, "none", "public")
+
+
+@pytest.mark.parametrize(
+    ("keys", "endpoint"),
+    [
+        ("cloud: public", "https://login.microsoftonline.com/common/oauth2/v2.0/token"),
+        ("cloud: usgov", "https://login.microsoftonline.us/common/oauth2/v2.0/token"),
+        ("cloud: china", "https://login.partner.microsoftonline.cn/common/oauth2/v2.0/token"),
+        ("authority_host: https://login.example.org/", "https://login.example.org/common/oauth2/v2.0/token"),
+    ],
+)
+def test_the_cloud_or_the_authority_host_leads_to_the_endpoint(keys: str, endpoint: str) -> None:
+    assert probe(f"provider: entra, tenant: common, {keys}").endpoint == TokenEndpoint(endpoint)
+
+
+def test_a_token_endpoint_needs_no_discovery() -> None:
+    target = probe("provider: oidc, token_endpoint: 'https://sso.example.org/token?tenant=main'")
+    assert target.endpoint == TokenEndpoint("https://sso.example.org/token?tenant=main")
+
+
+def test_http_is_allowed_of_an_issuer_and_of_what_its_metadata_names() -> None:
+    target = probe("provider: oidc, issuer: 'http://sso.example.org', allow_http: true")
+    assert target.endpoint == Issuer("http://sso.example.org", allow_http=True)
+
+
+def test_files_are_meant_from_the_folder_of_the_config(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.yaml"
+    text = GOOD.replace("/run/secrets/contoso", "secrets/contoso")
+    file.write_text(text.replace("tenant: common", "tenant: common\n    ca_file: ca.pem"), encoding="utf-8")
+    found = load_config(file)
+    assert isinstance(found, Config)
+    graph, door, _ = found.targets
+    assert graph.credential == Credential("client_secret_post", FileSecret(tmp_path / "secrets" / "contoso"))
+    assert door.ca_file == tmp_path / "ca.pem"
+
+
+def test_a_method_beats_what_the_provider_expects() -> None:
+    target = probe(
+        "provider: entra, tenant: a, client_id: b, credential: {method: client_secret_basic, client_secret: c}"
+    )
+    assert target.credential == Credential("client_secret_basic", InlineSecret(Secret("c")))
+
+
+def test_parameters_keep_their_order_and_all_but_harmless_ones_are_secret() -> None:
+    target = probe("provider: entra, tenant: a, parameters: {username: b, scope: c, assertion: d, grant_type: ''}")
+    assert target.parameters == (
+        ("username", Secret("b")),
+        ("scope", "c"),
+        ("assertion", Secret("d")),
+        ("grant_type", ""),
+    )
+
+
+def test_codes_and_errors_may_be_expected_side_by_side() -> None:
+    text = GOOD.replace("[AADSTS900144]", "[AADSTS900144, AADSTS50000], error: [invalid_request]")
+    assert config(text).targets[1].expect == Expectation(
+        frozenset({ErrorCode("AADSTS900144"), ErrorCode("AADSTS50000")}), frozenset({"invalid_request"})
+    )
+
+
+def test_labels_are_sorted() -> None:
+    assert probe("provider: entra, tenant: a, labels: {b: '2', a: '1'}").labels == (("a", "1"), ("b", "2"))
+
+
+CANARY = "c4n4ry"
+SECRETIVE = f"""\
+concurrency: 5
+defaults: {{timeout: 1500ms}}
+targets:
+  - name: inline
+    provider: entra
+    tenant: common
+    grant: client_credentials
+    client_id: prober
+    parameters: {{client_assertion: {CANARY}, password: '{CANARY} 2', scope: openid}}
+    credential: {{client_secret: {CANARY}}}
+    interval: 90s
+  - name: file
+    provider: oidc
+    issuer: https://sso.example.org
+    grant: client_credentials
+    client_id: prober
+    credential: {{client_secret_file: secret.txt}}
+    labels: {{team: größer}}
+"""
+
+
+def test_no_way_of_printing_a_config_shows_a_secret() -> None:
+    found = config(SECRETIVE)
+    target = found.targets[0]
+    assert target.credential == Credential("client_secret_post", InlineSecret(Secret(CANARY)))
+    for value in (found, target, target.credential, target.credential.source, target.parameters, Secret(CANARY)):
+        assert CANARY not in f"{value!r} {value!s} {value}"
+        assert "<secret>" in f"{value}"
+
+
+def test_a_config_is_shown_as_it_was_written_with_masked_secrets() -> None:
+    masked = yaml.safe_load(SECRETIVE)
+    masked["defaults"]["timeout"] = "1s500ms"
+    masked["targets"][0]["interval"] = "1m30s"
+    masked["targets"][0]["parameters"] |= {"client_assertion": "<secret>", "password": "<secret>"}
+    masked["targets"][0]["credential"]["client_secret"] = "<secret>"
+    shown = config(SECRETIVE).shown
+    assert yaml.safe_load(shown) == masked
+    assert "größer" in shown
+
+
+def test_a_config_cannot_be_changed() -> None:
+    found = config(GOOD)
+    for value, name in ((found, "concurrency"), (found.targets[0], "interval")):
+        with pytest.raises(AttributeError):
+            setattr(value, name, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        pytest.param(b"", "line 1: the file is empty", id="an empty file"),
+        pytest.param(GOOD.encode("utf-16"), "line 1: is not UTF-8 text", id="UTF-16"),
+        pytest.param(b"targets: \xff", "line 1: is not UTF-8 text", id="bytes that are no UTF-8"),
+        pytest.param(None, "line 1: cannot be read: No such file or directory", id="a missing file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    file = tmp_path / "exporter.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    assert [str(problem) for problem in listed(load_config(file))] == [complaint]
+
+
+def test_a_folder_is_no_config_file(tmp_path: Path) -> None:
+    assert listed(load_config(tmp_path)) == [Problem(1, "", "cannot be read: Is a directory")]
+
+
+def listed(found: Config | list[Problem]) -> list[Problem]:
+    assert isinstance(found, list)
+    return found
+
+
+def test_the_schema_describes_the_file() -> None:
+    schema = json_schema()
+    target = schema["$defs"]["TargetEntry"]
+    assert schema["required"] == ["targets"]
+    assert schema["properties"]["targets"] == {
+        "items": {"$ref": "#/$defs/TargetEntry"},
+        "minItems": 1,
+        "title": "Targets",
+        "type": "array",
+    }
+    assert target["required"] == ["name", "provider"]
+    assert target["properties"]["provider"]["enum"] == ["entra", "oidc"]
+    assert target["properties"]["grant"]["enum"] == ["client_credentials", "none"]
+    assert not any(shape["additionalProperties"] for shape in (schema, *schema["$defs"].values()))
+    assert set().union(*(shape["properties"] for shape in (schema, *schema["$defs"].values()))) == KEYS
+
+
+def check(found: Config | list[Problem], text: str) -> None:
+    """A Config, or problems in the order of their lines, which the text has."""
+    if isinstance(found, list):
+        assert found
+        assert found == sorted(found)
+        assert all(1 <= problem.line <= len(text.splitlines()) + 1 for problem in found)
+
+
+SNIPPETS = st.sampled_from(
+    [
+        "",
+        " ",
+        "\n",
+        ": ",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "'",
+        '"',
+        "#",
+        "*a",
+        "&a ",
+        "!a ",
+        "|\n",
+        "NO",
+        "0123",
+        "<<: ",
+        "---\n",
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 8), SNIPPETS | st.text()), min_size=1, max_size=3))
+def test_no_edit_of_a_good_config_makes_it_raise(edits: list[tuple[int, int, str]]) -> None:
+    text = GOOD
+    for start, length, new in edits:
+        text = text[:start] + new + text[start + length :]
+    check(parse_config(text, FOLDER), text)
+
+
+WORDS = ["entra", "oidc", "none", "client_credentials", "common", "https://a", "http://a", "30s", "9s", "AADSTS50000"]
+SCALARS = st.none() | st.booleans() | st.integers(-1, 9) | st.sampled_from(WORDS) | st.text(max_size=4)
+NAMES = st.sampled_from(sorted(KEYS)) | st.text(min_size=1, max_size=4)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=6
+)
+ENTRIES = st.dictionaries(NAMES, VALUES, max_size=8) | VALUES
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.fixed_dictionaries({"targets": st.lists(ENTRIES, max_size=3)}, optional={"defaults": VALUES}))
+def test_no_shape_makes_it_raise(root: dict[str, object]) -> None:
+    text = yaml.safe_dump(root)
+    check(parse_config(text, FOLDER), text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.characters()))
+def test_no_text_makes_it_raise(text: str) -> None:
+    check(parse_config(text, FOLDER), text)

@@ -1,0 +1,7 @@
+"""Settings of the whole suite."""
+
+from hypothesis import settings
+
+# The same examples in every run, and no deadline: machines are noisy.
+settings.register_profile("exporter", derandomize=True, deadline=None)
+settings.load_profile("exporter")

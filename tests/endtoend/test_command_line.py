@@ -1,0 +1,207 @@
+"""What a user types, and what they get."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from processes import ROOT, run, running
+
+CANARY = "canary-5f3Kx"
+
+BROKEN = f"""
+defaults: {{interval: 10s, timeout: 20s}}
+targets:
+  - name: a b
+    provider: entra
+    tenant: NO
+    grant: client_credentials
+    client_id: x
+    credential: {{client_secret: {CANARY}, client_secret_env: {CANARY.replace("-", "_")}}}
+  - name: b
+    provider: oidc
+    issuer: https://user:{CANARY}@sso.example/
+    interval: {CANARY}
+    expect: {{error: [invalid_client]}}
+    scoop: {CANARY}
+  - name: b
+    provider: entra
+    tenant: contoso.example
+    cloud: {CANARY}
+    parameters: {{password: {CANARY}}}
+    expect: {{code: [{CANARY}]}}
+"""
+
+
+def test_ten_mistakes_are_ten_problems_and_no_secret_is_shown(tmp_path: Path) -> None:
+    """Exit 2, one line each, with line and path and never the value."""
+    config = tmp_path / "config.yaml"
+    config.write_text(BROKEN)
+
+    for command in ("check", "serve", "once"):
+        ended = run(command, f"--config.file={config}")
+
+        assert ended.returncode == 2
+        problems = ended.stderr.strip().splitlines()
+        assert len(problems) == 10, ended.stderr
+        assert all(": line " in problem for problem in problems)
+        assert "canary" not in ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_a_missing_config_says_so() -> None:
+    """And ends with 2."""
+    ended = run("--config.file=/nonexistent/config.yaml")
+
+    assert ended.returncode == 2
+    assert "cannot be read: No such file or directory" in ended.stderr
+
+
+def test_check_names_secrets_that_cannot_be_read(tmp_path: Path) -> None:
+    """What a running exporter would only find at the first attempt."""
+    config = tmp_path / "config.yaml"
+    config.write_text((ROOT / "docs/examples/entra.yaml").read_text())
+
+    ended = run("check", f"--config.file={config}", environment={"CONTOSO_SECRET": "x"})
+
+    assert ended.returncode == 2
+    assert "target contoso-graph: its secret cannot be read or is empty" in ended.stderr
+    assert "contoso-graph-basic" not in ended.stderr
+
+
+def test_check_accepts_the_refusals() -> None:
+    """And says what would be probed."""
+    ended = run("check", "--config.file=docs/examples/refusals.yaml")
+
+    assert ended.returncode == 0
+    assert "6 targets, no problem found" in ended.stdout
+
+
+def test_the_schema_is_json_schema() -> None:
+    """It describes the targets."""
+    schema = json.loads(run("schema").stdout)
+
+    assert schema["type"] == "object"
+    assert "targets" in schema["required"]
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "check", "once", "simulate", "schema"])
+def test_every_command_explains_itself(command: str) -> None:
+    """With its flags."""
+    ended = run(command, "--help")
+
+    assert ended.returncode == 0
+    assert "--log.level" in ended.stdout
+
+
+def test_version_and_wrong_use() -> None:
+    """0 and 2."""
+    assert run("--version").stdout.startswith("aadsts-exporter ")
+    assert run("frobnicate").returncode == 2
+    assert run("--web.listen-address=nonsense").returncode == 2
+
+
+def simulated(tmp_path: Path, port: int, example: str = "docs/examples/refusals.yaml") -> str:
+    """An example config with its targets on the simulator at this port."""
+    config = tmp_path / "config.yaml"
+    config.write_text((ROOT / example).read_text().replace(":10472", f":{port}"))
+    return f"--config.file={config}"
+
+
+def test_all_six_errors_of_rfc_6749_are_successes_when_expected(tmp_path: Path) -> None:
+    """As a table that a person can read and as JSON that a program can."""
+    with running("simulate", "--web.listen-address=127.0.0.1:0") as simulator:
+        config = simulated(tmp_path, simulator.port)
+        as_json = run("once", config, "--format=json")
+        as_table = run("once", config)
+
+    results = json.loads(as_json.stdout)
+    assert (as_json.returncode, as_table.returncode) == (0, 0)
+    assert {result["target"]: result["success"] for result in results} == dict.fromkeys(
+        (
+            "invalid-request",
+            "invalid-client",
+            "invalid-grant",
+            "unauthorized-client",
+            "unsupported-grant-type",
+            "invalid-scope",
+        ),
+        True,
+    )
+    assert {result["error"] for result in results} == {result["target"].replace("-", "_") for result in results}
+    assert as_table.stdout.count("refused as expected") == 6
+    assert "6 of 6 probes succeeded" in as_table.stdout
+
+
+def test_a_token_where_a_refusal_was_expected_breaks_the_contract(tmp_path: Path) -> None:
+    """Exit 1, and the category says what is wrong."""
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(
+        "name: lax\ntimeline: [{from: 0s, to: 1h, answer: {status: 200, headers: {Content-Type: application/json}, "
+        'body: \'{"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 3599}\'}}]'
+    )
+    with running("simulate", "--web.listen-address=127.0.0.1:0", f"--scenario={scenario}") as simulator:
+        ended = run("once", simulated(tmp_path, simulator.port), "--format=json", "invalid-client")
+
+    (result,) = json.loads(ended.stdout)
+    assert ended.returncode == 1
+    assert (result["category"], result["side"], result["reason"]) == ("contract_broken", "provider", "token_issued")
+    assert "a.b.c" not in ended.stdout + ended.stderr
+
+
+def test_once_ends_with_1_when_a_probe_fails_and_2_for_an_unknown_target(tmp_path: Path) -> None:
+    """Nobody listens on the simulator's port."""
+    config = simulated(tmp_path, 1)
+
+    failing = run("once", config, "invalid-request")
+    unknown = run("once", config, "stranger")
+
+    assert failing.returncode == 1
+    assert "connect: refused" in failing.stdout
+    assert unknown.returncode == 2
+    assert "it has invalid-request, invalid-client" in unknown.stderr
+
+
+def test_serve_probes_and_hides_its_secrets_and_ends_in_order(tmp_path: Path) -> None:
+    """Attempts = successes + failures; SIGTERM ends it with 0."""
+    with running("simulate", "--web.listen-address=127.0.0.1:0") as simulator:
+        simulated(tmp_path, simulator.port)
+        text = (
+            (tmp_path / "config.yaml").read_text().replace("interval: 30s, timeout: 5s", "interval: 1s, timeout: 500ms")
+        )
+        (tmp_path / "config.yaml").write_text(text)
+        with running(
+            "serve", f"--config.file={tmp_path / 'config.yaml'}", "--web.listen-address=127.0.0.1:0"
+        ) as exporter:
+            exporter.until(lambda: sum(exporter.samples("token_probe_attempts_total")) >= 12)
+            attempts = exporter.samples("token_probe_attempts_total")
+            shown = exporter.get("/config") + exporter.get("/metrics") + exporter.get("/")
+            debug = exporter.get("/probe?target=invalid-client&debug=true")
+            status = exporter.stop()
+            assert exporter.process.stdout is not None
+            logged = exporter.process.stdout.read()
+
+    assert len(attempts) == 6
+    assert status == 0
+    assert "Traceback" not in logged
+    for text in (shown, debug, logged):
+        assert "deliberately-wrong" not in text
+    assert "Authorization: <secret>" in debug
+
+
+def test_a_port_in_use_is_told_in_one_line() -> None:
+    """Exit 1 before any probe."""
+    with running("simulate", "--web.listen-address=127.0.0.1:0") as other:
+        ended = run("simulate", f"--web.listen-address=127.0.0.1:{other.port}")
+
+    assert ended.returncode == 1
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert "address already in use" in ended.stderr
+
+
+def test_the_demo_shows_aadsts50000_and_stops_on_ctrl_c() -> None:
+    """Also in the middle of everything."""
+    with running("demo", "--web.listen-address=127.0.0.1:0") as demo:
+        assert "token_probe_errors_total" in demo.get("/metrics")
+        assert demo.samples(r'token_probe_errors_total\{.*AADSTS50000.*target="contoso-graph"') == [0.0]
+        assert demo.stop(signal.SIGINT) == 0

@@ -1,0 +1,284 @@
+"""From results to samples."""
+
+import re
+from pathlib import Path
+
+import pytest
+from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.catalogue import FAILURE_CATEGORIES, REASONS, RFC6749_ERRORS, Category, Reason, Side, Skip, Stage
+from exporter.catalogue import codes as catalogue
+from exporter.metrics import CODE_BUDGET, LATENCY_BUCKETS, Recorder, exposition, probe_registry
+from exporter.model import (
+    Answer,
+    ErrorCode,
+    ErrorResponse,
+    Evidence,
+    Exchange,
+    Expectation,
+    Failure,
+    Fault,
+    Outcome,
+    ProbeResult,
+    Target,
+    TransportFailure,
+)
+from exporter.providers import PROVIDERS
+
+
+class Board:
+    """A recorder and the registry that it writes to."""
+
+    def __init__(self, *targets: Target) -> None:
+        self.registry = CollectorRegistry()
+        self.recorder = Recorder(self.registry, targets or (make_target(),))
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, {"target": "contoso"} | labels)
+
+    def total(self, name: str, target: str = "contoso") -> float:
+        return sum(
+            sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+            if sample.name == name and sample.labels.get("target") == target
+        )
+
+    async def probe(self, *answers: Answer, target: Target | None = None) -> None:
+        prober = make_prober(ScriptedSend(answers), FakeClock())
+        for _ in answers:
+            self.recorder.record(await prober.probe(target or make_target()))
+
+
+def result_of(outcome: Outcome, **changes: object) -> ProbeResult:
+    """A result with this outcome."""
+    values: dict[str, object] = {
+        "target": make_target(),
+        "started_at": 1_700_000_000.0,
+        "duration": 0.2,
+        "outcome": outcome,
+        "evidence": Evidence(endpoint="https://login.example/", request_id="r"),
+        "exchange": Exchange(),
+    }
+    return ProbeResult(**(values | changes))  # type: ignore[arg-type]
+
+
+def failed(code: str, category: Category = Category.UNKNOWN) -> ProbeResult:
+    """A refusal with this code."""
+    failure = Failure(category, Fault(Stage.OAUTH, Reason.REFUSED))
+    return result_of(Outcome(failure=failure, refusal=ErrorResponse(error="x", codes=(ErrorCode(code),))))
+
+
+def test_everything_that_can_be_known_starts_at_zero() -> None:
+    """The first scrape has every counter of a target that any alert may look at."""
+    board = Board(make_target(expect=Expectation(codes=frozenset({ErrorCode("AADSTS900144")}))))
+
+    assert board.value("token_probe_attempts_total") == 0
+    for category in FAILURE_CATEGORIES:
+        assert board.value("token_probe_failures_total", side=category.side, category=category) == 0
+    for code in PROVIDERS["entra"].watched:
+        assert board.total("token_probe_errors_total") == 0
+        assert any(
+            board.value("token_probe_errors_total", code=code, category=c) == 0
+            for c in (Category.SERVICE_FAULT, Category.SERVICE_TRANSIENT)
+        )
+    assert board.value("token_probe_errors_total", code="AADSTS900144", category="request_malformed") == 0
+    for error in (*RFC6749_ERRORS, "server_error", "temporarily_unavailable"):
+        assert board.value("token_probe_oauth_errors_total", error=error) == 0
+    for stage, reasons in REASONS.items():
+        for reason in reasons if stage is not Stage.OAUTH else ():
+            assert board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == 0
+    for skip in Skip:
+        assert board.value("token_probe_skipped_total", reason=skip) == 0
+    assert board.value("token_probe_duration_seconds_count", outcome="failure") == 0
+
+
+def test_the_state_of_a_target_is_unknown_before_its_first_attempt() -> None:
+    """A target that was never probed neither fails nor succeeds."""
+    board = Board()
+
+    assert board.value("token_probe_success") is None
+    assert board.value("token_probe_last_success_timestamp_seconds") is None
+
+
+async def test_a_success_counts_and_resets() -> None:
+    """A success ends the run of failures and stamps its moment."""
+    board = Board()
+
+    await board.probe(refusal(50000, "server_error", 500), refusal(50000, "server_error", 500), token())
+
+    assert board.value("token_probe_attempts_total") == 3
+    assert board.value("token_probe_success") == 1
+    assert board.value("token_probe_consecutive_failures") == 0
+    assert board.value("token_probe_last_success_timestamp_seconds") == 1_700_000_000
+    assert board.value("token_probe_token_lifetime_seconds") == 3599
+    assert board.value("token_probe_duration_seconds_count", outcome="success") == 1
+    assert board.value("token_probe_duration_seconds_count", outcome="failure") == 2
+
+
+async def test_a_code_counts_once_under_its_side_code_and_error() -> None:
+    """One failure is one in each view of it."""
+    board = Board()
+
+    await board.probe(refusal(50000, "server_error", 500))
+
+    assert board.value("token_probe_failures_total", side="provider", category="service_fault") == 1
+    assert board.value("token_probe_errors_total", code="AADSTS50000", category="service_fault") == 1
+    assert board.value("token_probe_oauth_errors_total", error="server_error") == 1
+    assert board.total("token_probe_transport_failures_total") == 0
+    assert board.value("token_probe_consecutive_failures") == 1
+
+
+async def test_a_failure_on_the_wire_counts_by_stage_and_reason() -> None:
+    """It has no code and no OAuth error."""
+    board = Board()
+
+    await board.probe(TransportFailure(fault=Fault(Stage.TLS, Reason.CERT_EXPIRED)))
+
+    assert board.value("token_probe_transport_failures_total", stage="tls", reason="cert_expired") == 1
+    assert board.value("token_probe_failures_total", side="network", category="network") == 1
+    assert board.total("token_probe_errors_total") == board.total("token_probe_oauth_errors_total") == 0
+
+
+async def test_an_unreadable_secret_shows_on_its_own_gauge() -> None:
+    """And on it alone is the credential blamed."""
+    board = Board()
+    broken = make_prober(ScriptedSend([token()]), FakeClock(), read_secret=lambda _: None)
+
+    board.recorder.record(await broken.probe(make_target()))
+
+    assert board.value("token_probe_credential_readable", credential="current") == 0
+    assert board.value("token_probe_failures_total", side="prober", category="local") == 1
+    await board.probe(token())
+    assert board.value("token_probe_credential_readable", credential="current") == 1
+
+
+async def test_an_expected_refusal_is_no_error() -> None:
+    """It counts as a success and in no error counter."""
+    target = make_target(expect=Expectation(errors=frozenset({"invalid_client"})))
+    board = Board(target)
+
+    await board.probe(refusal(7000215, "invalid_client", 401), target=target)
+
+    assert board.value("token_probe_success") == 1
+    assert board.total("token_probe_failures_total") == board.total("token_probe_oauth_errors_total") == 0
+
+
+async def test_attempts_are_successes_and_failures() -> None:
+    """Whatever comes back, every attempt is counted on exactly one side."""
+    board = Board()
+    answers: list[Answer] = [
+        token(),
+        refusal(50000, "server_error", 500),
+        refusal(7000215, "invalid_client", 401),
+        refusal(999999, "strange"),
+        TransportFailure(fault=Fault(Stage.DNS, Reason.NXDOMAIN)),
+        token(status=404),
+    ]
+
+    await board.probe(*answers)
+
+    successes = board.value("token_probe_duration_seconds_count", outcome="success")
+    assert successes == 1
+    assert board.value("token_probe_attempts_total") == 6 == successes + board.total("token_probe_failures_total")
+
+
+def test_unknown_codes_have_a_budget() -> None:
+    """After it is used up they share `other`, and that is counted."""
+    board = Board()
+
+    for number in range(CODE_BUDGET + 5):
+        board.recorder.record(failed(f"AADSTS{9990000 + number}"))
+    board.recorder.record(failed("AADSTS9990000"))
+
+    assert board.value("token_probe_errors_total", code="AADSTS9990000", category="unknown") == 2
+    assert board.value("token_probe_errors_total", code="other", category="unknown") == 5
+    assert board.registry.get_sample_value("token_exporter_code_overflow_total") == 5
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.from_regex(r"AADSTS[0-9]{4,8}", fullmatch=True), max_size=300))
+def test_no_number_of_strange_codes_exceeds_the_bound(codes: list[str]) -> None:
+    """Beside the catalogue's codes a target has at most the budget's, and `other`."""
+    board = Board()
+
+    for code in codes:
+        board.recorder.record(failed(code))
+
+    series = {
+        sample.labels["code"]: sample.value
+        for family in board.registry.collect()
+        for sample in family.samples
+        if sample.name == "token_probe_errors_total"
+    }
+    assert board.value("token_probe_attempts_total") == len(codes)
+    assert len(series.keys() - catalogue().keys()) <= CODE_BUDGET + 1
+
+
+def test_the_targets_own_labels_stand_on_its_info_series() -> None:
+    """A label that only some targets have is empty on the others."""
+    board = Board(make_target("a", labels=(("team", "identity"),)), make_target("b"))
+
+    text = exposition(board.registry, openmetrics=False).decode()
+
+    infos = [line for line in text.splitlines() if line.startswith("token_probe_target_info{")]
+    assert ['team="identity"' in line for line in infos] == [True, False]
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+async def test_the_strict_parsers_read_every_line(*, openmetrics: bool) -> None:
+    """Both exposition formats are what they claim to be."""
+    board = Board()
+    await board.probe(token(), refusal(50000, "server_error", 500))
+
+    text = exposition(board.registry, openmetrics=openmetrics).decode()
+
+    families = list((parse_openmetrics if openmetrics else parse_text)(text))
+    assert any(family.name.startswith("token_probe_errors") for family in families)
+
+
+def test_the_latency_buckets_fit_token_endpoints() -> None:
+    """From 0.05 to 30 seconds, rising."""
+    assert (LATENCY_BUCKETS[0], LATENCY_BUCKETS[-1]) == (0.05, 30.0)
+    assert list(LATENCY_BUCKETS) == sorted(set(LATENCY_BUCKETS))
+
+
+async def test_a_probe_on_demand_answers_in_blackbox_exporters_names() -> None:
+    """Rules written for blackbox_exporter find what they look for."""
+    result = await make_prober(ScriptedSend([refusal(50000, "server_error", 500)]), FakeClock()).probe(make_target())
+
+    registry = probe_registry(result)
+
+    assert registry.get_sample_value("probe_success") == 0
+    assert registry.get_sample_value("probe_http_status_code") == 500
+    assert registry.get_sample_value("probe_duration_seconds") == 0
+    for phase in ("resolve", "connect", "tls", "processing", "transfer"):
+        assert registry.get_sample_value("probe_http_duration_seconds", {"phase": phase}) == 0
+    labels = {
+        "side": Side.PROVIDER,
+        "category": Category.SERVICE_FAULT,
+        "stage": "oauth",
+        "reason": "refused",
+        "code": "AADSTS50000",
+        "error": "server_error",
+    }
+    assert registry.get_sample_value("token_probe_failure_info", labels) == 1
+
+
+def test_the_readme_lists_every_metric_with_its_labels() -> None:
+    """Nothing is shown that is not explained, and nothing explained that is not there."""
+    readme = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(token_\w+)` \| (\w+) \|", readme, re.MULTILINE)
+    families = Board().registry.collect()
+    own = {
+        (f"{family.name}_total" if family.type == "counter" else family.name, family.type)
+        for family in families
+        if family.name.startswith("token_")
+    }
+
+    assert sorted(rows) == sorted(own)

@@ -1,0 +1,206 @@
+"""When attempts are made."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from fakes import FakeClock, make_target, settle
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.catalogue import Skip
+from exporter.model import Target
+from exporter.schedule import Scheduler, Timetable, offset
+
+
+class Log:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self.skips: Counter[tuple[str, Skip]] = Counter()
+        self.crashes: list[str] = []
+        self.next_attempts: dict[str, float] = {}
+
+    def scheduled(self, target: Target, next_attempt: float) -> None:
+        self.next_attempts[target.name] = next_attempt
+
+    def started(self, delay: float) -> None:
+        self.delays.append(delay)
+
+    def skipped(self, target: Target, reason: Skip, count: int) -> None:
+        self.skips[target.name, reason] += count
+
+    def crashed(self, target: Target) -> None:
+        self.crashes.append(target.name)
+
+
+@asynccontextmanager
+async def scheduling(
+    attempt: Callable[[Target], Awaitable[None]], targets: list[Target], clock: FakeClock, concurrency: int = 100
+) -> AsyncIterator[Log]:
+    """A scheduler that runs while the block does."""
+    log = Log()
+    task = asyncio.create_task(Scheduler(attempt, log, clock, concurrency).run(targets))
+    await settle()
+    yield log
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@given(st.text(min_size=1))
+def test_first_runs_are_spread_by_a_stable_share_of_the_interval(name: str) -> None:
+    """The share depends on the name alone and lies in [0, 1)."""
+    assert offset(name) == offset(name)
+    assert 0 <= offset(name) < 1
+
+
+def test_the_spread_is_even() -> None:
+    """Of 1,000 targets each tenth of the interval gets about a tenth."""
+    tenths = Counter(int(offset(f"target-{n}") * 10) for n in range(1000))
+
+    assert all(70 <= tenths[tenth] <= 130 for tenth in range(10))
+
+
+def test_the_offset_of_a_name_never_changes() -> None:
+    """A restart, and a new release, keep every target's place in the interval."""
+    assert offset("contoso-graph") == pytest.approx(0.4775242071095646)
+
+
+def test_ticks_stand_on_a_grid_and_do_not_drift() -> None:
+    """Looking late at the timetable moves no later tick."""
+    target = make_target(interval=30.0)
+    first = offset(target.name) * 30
+    timetable = Timetable([target], start=0.0)
+
+    ticks = [timetable.due(first + n * 30 + 0.9 * (n % 2)) for n in range(100)]
+
+    assert [tick.due for (tick,) in ticks] == pytest.approx([first + n * 30 for n in range(100)])
+    assert all(tick.missed == 0 for (tick,) in ticks)
+
+
+def test_missed_ticks_are_counted_and_made_up_for_once() -> None:
+    """After five intervals asleep a target is due once, and five ticks are missed."""
+    target = make_target(interval=30.0)
+    first = offset(target.name) * 30
+    timetable = Timetable([target], start=0.0)
+
+    (tick,) = timetable.due(first + 5 * 30 + 1)
+
+    assert tick.missed == 5
+    assert tick.due == pytest.approx(first + 150)
+    assert timetable.due(first + 5 * 30 + 2) == []
+    assert timetable.next_due() == pytest.approx(first + 180)
+
+
+def test_an_empty_timetable_is_never_due() -> None:
+    """There is nothing to wait for."""
+    assert Timetable([], 0.0).next_due() == float("inf")
+
+
+async def test_every_target_is_attempted_once_an_interval() -> None:
+    """Ten intervals bring ten attempts of each target."""
+    clock, attempts = FakeClock(), Counter[str]()
+
+    async def attempt(target: Target) -> None:
+        attempts[target.name] += 1
+
+    async with scheduling(attempt, [make_target(f"t{n}", interval=30.0) for n in range(20)], clock) as log:
+        await clock.advance(300)
+
+    assert attempts == {f"t{n}": 10 for n in range(20)}
+    assert max(log.delays) == 0
+    assert not log.skips
+
+
+async def test_a_target_never_overlaps_itself() -> None:
+    """A tick that comes while the attempt before it still runs is skipped and counted; other targets go on."""
+    clock, attempts = FakeClock(), Counter[str]()
+
+    async def attempt(target: Target) -> None:
+        attempts[target.name] += 1
+        if target.name == "slow":
+            await clock.sleep_until(clock.now + 65)
+
+    targets = [make_target("slow", interval=30.0), make_target("fast", interval=30.0)]
+    async with scheduling(attempt, targets, clock) as log:
+        await clock.advance(270)
+
+    assert attempts == {"slow": 3, "fast": 9}
+    assert log.skips == {("slow", Skip.OVERLAP): 6}
+
+
+async def test_a_suspended_machine_skips_what_it_slept_through() -> None:
+    """After ten intervals in one leap each target is attempted once, not ten times."""
+    clock, attempts = FakeClock(), Counter[str]()
+
+    async def attempt(target: Target) -> None:
+        attempts[target.name] += 1
+
+    async with scheduling(attempt, [make_target(interval=30.0)], clock) as log:
+        await clock.advance(30)
+        await clock.jump(300)
+
+    assert attempts == {"contoso": 2}
+    assert log.skips == {("contoso", Skip.MISSED): 9}
+
+
+async def test_the_concurrency_limit_delays_and_is_told() -> None:
+    """With one place, the second of two attempts starts when the first ends, and its delay is that wait."""
+    clock, running, most = FakeClock(), 0, 0
+
+    async def attempt(_target: Target) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await clock.sleep_until(clock.now + 5)
+        running -= 1
+
+    targets = [make_target(f"t{n}", interval=10_000.0) for n in range(3)]
+    start = clock.now
+    async with scheduling(attempt, targets, clock, concurrency=1) as log:
+        await clock.jump(10_000)
+        await clock.advance(20)
+
+    assert most == 1
+    waits = sorted(log.delays)
+    assert len(waits) == 3
+    due = sorted(start + offset(f"t{n}") * 10_000 for n in range(3))
+    assert waits == pytest.approx(sorted(start + 10_000 + 5 * n - moment for n, moment in enumerate(due)))
+
+
+async def test_an_error_of_ours_is_counted_and_stops_nobody() -> None:
+    """A crash of one target's attempt leaves the others, and its own next attempt, alone."""
+    clock, attempts = FakeClock(), Counter[str]()
+
+    async def attempt(target: Target) -> None:
+        attempts[target.name] += 1
+        if target.name == "broken":
+            raise RuntimeError("bug")
+
+    targets = [make_target("broken", interval=30.0), make_target("sound", interval=30.0)]
+    async with scheduling(attempt, targets, clock) as log:
+        await clock.advance(90)
+
+    assert attempts == {"broken": 3, "sound": 3}
+    assert log.crashes == ["broken"] * 3
+
+
+async def test_the_next_attempt_is_announced_on_the_wall_clock() -> None:
+    """Before the first attempt and after each, the next one's Unix time is known."""
+    clock = FakeClock()
+
+    async def attempt(_target: Target) -> None:
+        return
+
+    start = clock.time()
+    async with scheduling(attempt, [make_target(interval=30.0)], clock) as log:
+        first = log.next_attempts["contoso"]
+        await clock.advance(30)
+        second = log.next_attempts["contoso"]
+
+    assert first == pytest.approx(start + offset("contoso") * 30)
+    assert second == pytest.approx(first + 30)

@@ -1,0 +1,285 @@
+"""What the transport makes of real sockets."""
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trustme
+from servers import Behaviour, answering, raw_server, read_request
+
+from exporter.catalogue import Phase, Reason, Stage
+from exporter.clock import SystemClock
+from exporter.model import Fault, Secret, TokenRequest, TokenResponse, TransportFailure
+from exporter.transport import Transport
+from exporter.transport.client import MAX_BODY
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+FORM = (("grant_type", "client_credentials"), ("client_secret", Secret("s+/ &")))
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[Transport]:
+    async with Transport(SystemClock()) as made:
+        yield made
+
+
+def post(port: int, scheme: str = "http", **changes: object) -> TokenRequest:
+    values: dict[str, object] = {"url": f"{scheme}://localhost:{port}/token", "form": FORM}
+    return TokenRequest(**(values | changes))  # type: ignore[arg-type]
+
+
+async def until_closed(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Reads and says nothing until the client gives up."""
+    while await reader.read(4096):
+        pass
+
+
+async def close_at_once(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    return
+
+
+async def reset_after_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def stall_in_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    await until_closed(reader, writer)
+
+
+async def test_a_request_is_sent_as_it_should_be(transport: Transport) -> None:
+    """Form-encoded, uncompressed, closing the connection, without a cookie, and with the secret revealed."""
+    seen: list[bytes] = []
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await read_request(reader))
+        writer.write(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: fpc=1\r\n\r\n"))
+
+    async with raw_server(keep) as port:
+        headers = (("client-request-id", "r-1"), ("Authorization", Secret("Basic abc")))
+        await transport.send(post(port, headers=headers), 5)
+        answer = await transport.send(post(port, headers=headers), 5)
+
+    assert isinstance(answer, TokenResponse)
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"{}", "application/json")
+    assert answer.exchange.address in {"127.0.0.1", "::1"}
+    head, _, body = seen[1].decode().partition("\r\n\r\n")
+    lines = head.lower().split("\r\n")
+    assert lines[0] == "post /token http/1.1"
+    assert body == "grant_type=client_credentials&client_secret=s%2B%2F+%26"
+    for line in (
+        "accept-encoding: identity",
+        "connection: close",
+        "content-type: application/x-www-form-urlencoded",
+        "client-request-id: r-1",
+        "authorization: basic abc",
+    ):
+        assert line in lines
+    assert not any(line.startswith("cookie:") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "fault"),
+    [
+        pytest.param(close_at_once, {(Stage.HEADERS, Reason.CLOSED), (Stage.HEADERS, Reason.RESET)}, id="closes"),
+        pytest.param(until_closed, {(Stage.HEADERS, Reason.TIMEOUT)}, id="never answers"),
+        pytest.param(reset_after_request, {(Stage.HEADERS, Reason.RESET)}, id="resets"),
+        pytest.param(answering(b"nonsense\r\n\r\n"), {(Stage.HEADERS, Reason.INVALID)}, id="is not HTTP"),
+        pytest.param(
+            answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345"),
+            {(Stage.HEADERS, Reason.INVALID)},
+            id="states two lengths",
+        ),
+        pytest.param(stall_in_body, {(Stage.BODY, Reason.TIMEOUT)}, id="stalls in the body"),
+        pytest.param(
+            answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
+            {(Stage.BODY, Reason.TRUNCATED)},
+            id="ends too early",
+        ),
+        pytest.param(
+            answering(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b" " * 70000),
+            {(Stage.BODY, Reason.TOO_LARGE)},
+            id="sends too much",
+        ),
+        pytest.param(
+            answering(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),
+            {(Stage.BODY, Reason.UNEXPECTED_ENCODING)},
+            id="compresses",
+        ),
+        pytest.param(
+            answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+            {(Stage.BODY, Reason.INVALID_FRAMING), (Stage.HEADERS, Reason.INVALID)},
+            id="frames wrongly",
+        ),
+    ],
+)
+async def test_a_server_that(transport: Transport, behaviour: Behaviour, fault: set[tuple[Stage, Reason]]) -> None:
+    """Each way to fail has its stage and reason."""
+    async with raw_server(behaviour) as port:
+        answer = await transport.send(post(port), 0.3)
+
+    assert isinstance(answer, TransportFailure)
+    assert (answer.fault.stage, answer.fault.reason) in fault
+
+
+async def test_a_redirect_is_an_answer_and_not_followed(transport: Transport) -> None:
+    """Following a 307 would replay the client's secret to another host."""
+    asked: list[int] = []
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(1)
+        await answering(OK)(reader, writer)
+
+    async with raw_server(count) as other:
+        location = f"Location: http://localhost:{other}/\r\n".encode()
+        redirect = b"HTTP/1.1 307 Temporary Redirect\r\nContent-Length: 0\r\n" + location + b"\r\n"
+        async with raw_server(answering(redirect)) as port:
+            answer = await transport.send(post(port), 5)
+
+    assert isinstance(answer, TokenResponse)
+    assert answer.status == 307
+    assert asked == []
+
+
+async def test_the_largest_allowed_body_is_read_whole(transport: Transport) -> None:
+    """The cap is a cap, not one less."""
+    body = b" " * MAX_BODY
+    async with raw_server(answering(f"HTTP/1.1 200 OK\r\nContent-Length: {MAX_BODY}\r\n\r\n".encode() + body)) as port:
+        answer = await transport.send(post(port), 5)
+
+    assert isinstance(answer, TokenResponse)
+    assert answer.body == body
+
+
+async def test_a_refused_connection_is_told_from_a_slow_one(transport: Transport) -> None:
+    """Nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        answer = await transport.send(
+            post(unused.getsockname()[1], url=f"http://127.0.0.1:{unused.getsockname()[1]}/"), 5
+        )
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.CONNECT, Reason.REFUSED)
+
+
+async def test_a_full_backlog_is_a_connect_timeout(transport: Transport) -> None:
+    """A listener that accepts nobody looks like a black hole."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        waiting = []
+        for _ in range(4):
+            client = socket.socket()
+            client.setblocking(False)
+            client.connect_ex(address)
+            waiting.append(client)
+        answer = await transport.send(post(address[1], url=f"http://127.0.0.1:{address[1]}/"), 0.3)
+        for client in waiting:
+            client.close()
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.CONNECT, Reason.TIMEOUT)
+
+
+async def test_a_name_that_does_not_exist_is_a_dns_fault(transport: Transport) -> None:
+    """`.invalid` never resolves (RFC 6761 section 6.4); a machine without a name server cannot know that."""
+    answer = await transport.send(TokenRequest(url="https://nobody.invalid/token", form=FORM), 3)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault.stage is Stage.DNS
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_context(issuer: trustme.CA, host: str, **dates: object) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issuer.issue_cert(host, **dates).configure_cert(context)  # type: ignore[arg-type]
+    return context
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+async def test_tls_is_verified_against_the_targets_own_authority(
+    transport: Transport, authority: trustme.CA, ca_file: Path
+) -> None:
+    """A good certificate is accepted, and its end is known."""
+    async with raw_server(answering(OK), server_context(authority, "localhost")) as port:
+        answer = await transport.send(post(port, "https", ca_file=ca_file), 5)
+
+    assert isinstance(answer, TokenResponse)
+    assert answer.exchange.certificate_expiry is not None
+    assert answer.exchange.phases[Phase.TLS] > 0
+
+
+async def test_an_untrusted_authority_is_named(transport: Transport, authority: trustme.CA) -> None:
+    """The system does not know the test's authority."""
+    async with raw_server(answering(OK), server_context(authority, "localhost")) as port:
+        answer = await transport.send(post(port, "https"), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.TLS, Reason.UNTRUSTED)
+
+
+async def test_another_hosts_certificate_is_named(transport: Transport, authority: trustme.CA, ca_file: Path) -> None:
+    """The name in the URL counts."""
+    async with raw_server(answering(OK), server_context(authority, "other.example")) as port:
+        answer = await transport.send(post(port, "https", ca_file=ca_file), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.TLS, Reason.HOST_MISMATCH)
+
+
+async def test_a_stalled_handshake_is_told_from_a_stalled_connect(transport: Transport) -> None:
+    """The TCP connection stands; TLS does not begin."""
+    async with raw_server(until_closed) as port:
+        answer = await transport.send(post(port, "https"), 0.3)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.TLS, Reason.TIMEOUT)
+
+
+async def test_a_ca_file_that_is_gone_is_our_own_fault(transport: Transport, tmp_path: Path) -> None:
+    """Nothing is sent."""
+    answer = await transport.send(post(1, "https", ca_file=tmp_path / "gone.pem"), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.LOCAL, Reason.CA_UNUSABLE)
+
+
+async def test_the_phases_add_up_to_the_whole(transport: Transport) -> None:
+    """No time is lost between them."""
+    clock = SystemClock()
+    async with raw_server(answering(OK)) as port:
+        began = clock.monotonic()
+        answer = await transport.send(post(port), 5)
+        took = clock.monotonic() - began
+
+    assert 0 < sum(answer.exchange.phases.values()) <= took
+
+
+async def test_a_timeout_ends_in_time(transport: Transport) -> None:
+    """An exchange takes no longer than its timeout and a quarter of a second."""
+    clock = SystemClock()
+    async with raw_server(until_closed) as port:
+        began = clock.monotonic()
+        await transport.send(post(port), 0.2)
+
+    assert clock.monotonic() - began < 0.45

@@ -1,0 +1,194 @@
+"""The exporter's own HTTP side, over a real socket."""
+
+import asyncio
+import gzip
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+from fakes import make_target
+from servers import application
+
+from exporter.model import Config
+from exporter.web import Ports, ProbeReport, make_app
+from exporter.web.probe import scrape_timeout
+
+
+@dataclass
+class Behind:
+    """What stands behind the web side in these tests."""
+
+    is_ready: bool = True
+    renders: int = 0
+    go_on: threading.Event = field(default_factory=threading.Event)
+    asked: list[tuple[str, float | None]] = field(default_factory=list)
+
+    def render(self, openmetrics: bool) -> bytes:
+        self.renders += 1
+        self.go_on.wait(10)
+        return b"openmetrics\n" if openmetrics else b"text\n"
+
+    async def probe_now(self, name: str, timeout: float | None) -> ProbeReport | None:
+        self.asked.append((name, timeout))
+        if name != "contoso":
+            return None
+        return ProbeReport(render=lambda _: b"probe_success 0\n", conversation=lambda: "POST https://login\n")
+
+    def ports(self) -> Ports:
+        config = Config(targets=(make_target("<b>contoso</b>"),), concurrency=1, shown="targets: <secret>\n")
+        return Ports(config=lambda: config, render=self.render, probe_now=self.probe_now, ready=lambda: self.is_ready)
+
+
+@pytest.fixture
+def behind() -> Behind:
+    made = Behind()
+    made.go_on.set()
+    return made
+
+
+@pytest.fixture
+async def client(behind: Behind) -> AsyncIterator[aiohttp.ClientSession]:
+    async with application(make_app(behind.ports(), max_requests=5)) as url, aiohttp.ClientSession(url) as session:
+        yield session
+
+
+async def test_metrics_come_in_the_form_asked_for(client: aiohttp.ClientSession) -> None:
+    """Content type, Vary and compression agree with the body."""
+    plain = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
+    fancy = await client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+
+    assert plain.content_type == "text/plain"
+    assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert plain.headers["Vary"] == "Accept, Accept-Encoding"
+    assert await plain.read() == b"text\n"
+    assert fancy.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert await fancy.read() == b"openmetrics\n"
+
+
+async def test_metrics_are_compressed_for_who_takes_gzip(behind: Behind) -> None:
+    """As Prometheus does."""
+    async with (
+        application(make_app(behind.ports())) as url,
+        aiohttp.ClientSession(url, auto_decompress=False) as session,
+    ):
+        answer = await session.get("/metrics", headers={"Accept-Encoding": "gzip"})
+
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(await answer.read()) == b"text\n"
+
+
+async def test_simultaneous_scrapers_share_one_rendering(client: aiohttp.ClientSession, behind: Behind) -> None:
+    """Those who come while one is under way wait for it; the event loop goes on meanwhile."""
+    behind.go_on.clear()
+    scrapes = [asyncio.create_task(client.get("/metrics")) for _ in range(4)]
+    await (await client.get("/-/healthy")).read()
+    while behind.renders == 0:  # noqa: ASYNC110 - another thread renders; the loop stays free
+        await asyncio.sleep(0)
+    behind.go_on.set()
+    answers = [await (await scrape).read() for scrape in scrapes]
+
+    assert answers == [b"text\n"] * 4
+    assert behind.renders <= 2
+
+
+async def test_a_failed_probe_is_an_answer(client: aiohttp.ClientSession, behind: Behind) -> None:
+    """HTTP 200 with probe_success 0, within the scrape's timeout less half a second."""
+    answer = await client.get("/probe?target=contoso", headers={"X-Prometheus-Scrape-Timeout-Seconds": "5"})
+
+    assert answer.status == 200
+    assert await answer.text() == "probe_success 0\n"
+    assert behind.asked == [("contoso", 4.5)]
+
+
+async def test_debug_shows_the_conversation(client: aiohttp.ClientSession) -> None:
+    """And the metrics after it, as plain text."""
+    answer = await client.get("/probe?target=contoso&debug=true")
+
+    assert answer.content_type == "text/plain"
+    text = await answer.text()
+    assert text.startswith("POST https://login\n")
+    assert text.endswith("probe_success 0\n")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("?target=", 400),
+        ("?target=contoso&target=other", 400),
+        ("?target=stranger", 404),
+        ("?target=https://evil.example/", 404),
+        ("?target=%3Cscript%3E", 404),
+    ],
+)
+async def test_only_targets_of_the_config_are_probed(client: aiohttp.ClientSession, query: str, status: int) -> None:
+    """A URL is no target, and what was asked for is not repeated."""
+    answer = await client.get(f"/probe{query}")
+
+    assert answer.status == status
+    assert "evil" not in await answer.text()
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("10", 9.5), ("0.55", 0.1), ("0", None), ("-1", None), ("", None), ("soon", None), ("nan", None), ("inf", None)],
+)
+def test_the_scrape_timeout_bounds_a_probe(header: str, seconds: float | None) -> None:
+    """Half a second is left for the answer; what makes no sense bounds nothing."""
+    assert scrape_timeout(header) == seconds
+
+
+async def test_health_and_readiness(client: aiohttp.ClientSession, behind: Behind) -> None:
+    """A stopping exporter is healthy and not ready."""
+    assert (await client.get("/-/healthy")).status == 200
+    assert (await client.get("/-/ready")).status == 200
+    behind.is_ready = False
+    assert (await client.get("/-/healthy")).status == 200
+    assert (await client.get("/-/ready")).status == 503
+
+
+async def test_the_landing_page_escapes_and_links(client: aiohttp.ClientSession) -> None:
+    """Nothing of the config becomes markup, and nothing runs."""
+    answer = await client.get("/")
+    text = await answer.text()
+
+    assert answer.content_type == "text/html"
+    assert "&lt;b&gt;contoso&lt;/b&gt;" in text
+    assert "<b>contoso" not in text
+    assert 'href="/metrics"' in text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert (await client.get("/style.css")).content_type == "text/css"
+
+
+async def test_the_config_is_shown_as_plain_text(client: aiohttp.ClientSession) -> None:
+    """Masked before it gets here."""
+    answer = await client.get("/config")
+
+    assert answer.content_type == "text/plain"
+    assert await answer.text() == "targets: <secret>\n"
+
+
+async def test_more_requests_than_the_limit_are_turned_away(client: aiohttp.ClientSession, behind: Behind) -> None:
+    """They get 503 at once and can come again."""
+    behind.go_on.clear()
+    scrapes = [asyncio.create_task(client.get("/metrics")) for _ in range(6)]
+    done, _ = await asyncio.wait(scrapes, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    behind.go_on.set()
+    statuses = sorted([(await scrape).status for scrape in scrapes])
+
+    assert len(done) == 1
+    assert statuses == [200] * 5 + [503]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/metrics", 405), ("GET", "/nowhere", 404)])
+async def test_other_paths_and_methods_are_refused(
+    client: aiohttp.ClientSession, method: str, path: str, status: int
+) -> None:
+    """With the same security headers as everything else."""
+    answer = await client.request(method, path)
+
+    assert answer.status == status
+    assert "Content-Security-Policy" in answer.headers
