@@ -12,12 +12,14 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from exporter import __version__, app, logs
 from exporter.config import json_schema, load_config
 from exporter.document import Problem
-from exporter.model import Config, Target
+from exporter.durations import parse_duration
+from exporter.explain import PREFIXES, as_fields, explain_text, explain_word
+from exporter.model import Config, Target, Unreadable
 from exporter.report import fields
 from exporter.secrets import read_secret
 from exporter.simulator import QUIET, Scenario, load_scenario
-from exporter.terminal import console, print_results
-from exporter.transport import can_trust
+from exporter.terminal import console, print_explanation, print_results
+from exporter.transport import load_authorities
 
 FAILED = 1
 WRONG_USE = 2
@@ -65,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"aadsts-exporter {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_serve, _add_demo, _add_check, _add_once, _add_simulate, _add_schema):
+    for add in (_add_serve, _add_demo, _add_check, _add_once, _add_explain, _add_simulate, _add_schema):
         command = add(commands)
         _add_log_flags(command)
     return parser
@@ -79,9 +81,7 @@ class _Commands(Protocol):
 
 def _add(commands: _Commands, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     name = run.__name__.removeprefix("_")
-    command = commands.add_parser(
-        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(run=run)
     return command
 
@@ -90,6 +90,21 @@ def _add_serve(commands: _Commands) -> argparse.ArgumentParser:
     command = _add(commands, _serve, "Probe the config's targets on schedule and serve /metrics (the default command).")
     _add_config_flag(command)
     _add_web_flags(command)
+    command.add_argument(
+        "--history.path",
+        dest="history_path",
+        metavar="FILE",
+        type=Path,
+        help="keep the history of attempts in this SQLite file across restarts; else in memory only",
+    )
+    command.add_argument(
+        "--history.max-age",
+        dest="history_max_age",
+        metavar="DURATION",
+        type=_duration,
+        default="7d",
+        help="drop attempts older than this from the file (default: %(default)s)",
+    )
     return command
 
 
@@ -112,14 +127,38 @@ def _add_once(commands: _Commands) -> argparse.ArgumentParser:
     command = _add(commands, _once, "Probe each target once and print what came of it; exit 1 if a probe failed.")
     _add_config_flag(command)
     command.add_argument("targets", metavar="TARGET", nargs="*", help="names out of the config; all if none is given")
-    command.add_argument("--format", choices=("table", "json"), default="table", help="for people or for programs")
+    command.add_argument(
+        "--format", choices=("table", "json"), default="table", help="for people or for programs (default: %(default)s)"
+    )
+    return command
+
+
+def _add_explain(commands: _Commands) -> argparse.ArgumentParser:
+    command = _add(commands, _explain, "Say what an error code, an OAuth error value or a pasted answer means.")
+    command.add_argument(
+        "what",
+        metavar="CODE",
+        help="AADSTS50000, 50000, AADB2C90037, invalid_client; - reads an answer or log from stdin",
+    )
+    command.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people or for programs (default: %(default)s)"
+    )
+    command.add_argument("--status", type=int, help="the answer's HTTP status, where the text does not tell it")
+    command.add_argument(
+        "--provider",
+        choices=sorted(PREFIXES),
+        default="entra",
+        help="whose answer it is, where the text does not tell it",
+    )
     return command
 
 
 def _add_simulate(commands: _Commands) -> argparse.ArgumentParser:
     command = _add(commands, _simulate, "Run the simulated token service alone, to try configs and alerts on.")
     command.add_argument("--scenario", metavar="FILE", type=Path, help="what goes wrong and when; nothing by default")
-    command.add_argument("--seed", type=int, default=0, help="decides every draw of the scenario")
+    command.add_argument(
+        "--seed", type=int, default=0, help="decides every draw of the scenario (default: %(default)s)"
+    )
     _add_address_flag(command, "127.0.0.1:10472")
     return command
 
@@ -135,7 +174,7 @@ def _add_config_flag(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         default=Path("aadsts-exporter.yaml"),
-        help="the config",
+        help="the config (default: %(default)s)",
     )
 
 
@@ -145,9 +184,9 @@ def _add_web_flags(command: argparse.ArgumentParser) -> None:
         "--web.max-requests",
         dest="max_requests",
         metavar="N",
-        type=int,
+        type=_count,
         default=40,
-        help="requests served at the same time, others get 503; 0 is no limit",
+        help="scrapes, and likewise probes, served at a time; others get 503; 0 is no limit (default: %(default)s)",
     )
 
 
@@ -158,15 +197,38 @@ def _add_address_flag(command: argparse.ArgumentParser, default: str) -> None:
         metavar="ADDRESS",
         type=_address,
         default=default,
-        help="host and port to listen on",
+        help="host and port to listen on (default: %(default)s)",
     )
 
 
 def _add_log_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--log.level", dest="log_level", choices=logs.LEVELS, default="info", help="least level logged"
+        "--log.level",
+        dest="log_level",
+        choices=logs.LEVELS,
+        default="info",
+        help="least level logged (default: %(default)s)",
     )
-    command.add_argument("--log.format", dest="log_format", choices=logs.FORMATS, default="logfmt", help="form of logs")
+    command.add_argument(
+        "--log.format",
+        dest="log_format",
+        choices=logs.FORMATS,
+        default="logfmt",
+        help="form of logs (default: %(default)s)",
+    )
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_PORT)):
+        raise argparse.ArgumentTypeError("must be a whole number, 0 or more")
+    return int(text)
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _address(text: str) -> app.Address:
@@ -179,7 +241,13 @@ def _address(text: str) -> app.Address:
 def _serve(options: argparse.Namespace) -> int:
     config = _load(options.config)
     log.info("starting", extra={"version": __version__, "targets": len(config.targets)})
-    asyncio.run(app.serve(config, options.address, options.max_requests, _listening))
+    served = app.Options(
+        address=options.address,
+        max_requests=options.max_requests,
+        history_path=options.history_path,
+        history_max_age=options.history_max_age,
+    )
+    asyncio.run(app.serve(config, served, _listening))
     return 0
 
 
@@ -191,15 +259,16 @@ def _demo(options: argparse.Namespace) -> int:
     def started(port: int) -> None:
         url = f"http://localhost:{port}"
         print(
-            f"aadsts-exporter {__version__} demo: AADSTS50000 rises within seconds and falls after two minutes.\n"
+            f"aadsts-exporter {__version__} demo plays {scenario.name!r} to an embedded token service.\n"
             f"  metrics   {url}/metrics\n"
-            f"  overview  {url}/\n"
+            f"  failures  {url}/failures\n"
+            f"  evidence  {url}/evidence\n"
             f"  watch     curl -s {url}/metrics | grep AADSTS50000\n"
             "Ctrl-C ends it.",
             flush=True,
         )
 
-    asyncio.run(app.demo(options.address, options.max_requests, scenario, started))
+    asyncio.run(app.demo(app.Options(address=options.address, max_requests=options.max_requests), scenario, started))
     return 0
 
 
@@ -216,10 +285,10 @@ def _check(options: argparse.Namespace) -> int:
 
 def _unusable(target: Target) -> list[str]:
     problems = []
-    if target.credential is not None and read_secret(target.credential.source) is None:
-        problems.append("its secret cannot be read or is empty")
-    if not can_trust(target.ca_file):
-        problems.append("its ca_file cannot be read or holds no certificate")
+    if target.credential is not None and isinstance(secret := read_secret(target.credential.source), Unreadable):
+        problems.append(f"its secret cannot be read: {secret.problem}")
+    if target.ca_file is not None and isinstance(authorities := load_authorities(target.ca_file), Unreadable):
+        problems.append(f"its ca_file is of no use: {authorities.problem}")
     return problems
 
 
@@ -234,6 +303,19 @@ def _once(options: argparse.Namespace) -> int:
     else:
         print_results(results, console())
     return 0 if all(result.outcome.success for result in results) else FAILED
+
+
+def _explain(options: argparse.Namespace) -> int:
+    if options.what == "-":
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+        explanation = explain_text(text, options.status, options.provider)
+    else:
+        explanation = explain_word(options.what, options.provider)
+    if options.format == "json":
+        print(json.dumps(as_fields(explanation), indent=2))
+    else:
+        print_explanation(explanation, console())
+    return FAILED if explanation.empty else 0
 
 
 def _simulate(options: argparse.Namespace) -> int:

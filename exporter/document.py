@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
@@ -29,20 +29,22 @@ _RESOLVER = Resolver()
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_KEY = re.compile(r"[a-z_]{1,32}")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with a document: where, and what to do about it."""
+    """One thing wrong with a document: where, and what to do about it. Line 0 is the document as a whole."""
 
     line: int
     path: str
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.path + ': ' if self.path else ''}{self.message}"
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.path + ': ' if self.path else ''}{self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,10 @@ class Document:
         for detail in details:
             path, kind = detail["loc"], detail["type"]
             if kind == "extra_forbidden":
-                yield self.problem(path, "unknown key" + _hint(str(path[-1]), known))
+                # A key that looks like none of ours may be a value on the wrong side of a colon.
+                shown = path if _KEY.fullmatch(str(path[-1])) else (*path[:-1], "?")
+                problem = self.problem(shown, "unknown key" + _hint(str(path[-1]), known))
+                yield replace(problem, line=self.problem(path, "").line)
             elif kind != "missing" or path not in meant:
                 message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
                 # pydantic adds a part of its own where a key is wrong rather than what stands under it.

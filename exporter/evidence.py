@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from urllib.parse import quote_plus
 
 from exporter.model import MASK, Answer, ErrorResponse, Evidence, Secret, TokenRequest, TokenResponse
 
 MAX_BODY = 4096
 MAX_HEADER = 256
+HALF_A_SECOND = 0.5
 
 _TOKENS = re.compile(
     # The name as a JSON string, also one within a string, or as a form parameter; then the value up to its end.
@@ -22,22 +24,34 @@ _TOKENS = re.compile(
 )
 
 
+_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
+
+NOT_KEPT = "(not kept: an answer with a 2xx status may hold a token)"
+
+
 def collect(request: TokenRequest, answer: Answer, request_id: str, now: float, *, failed: bool) -> Evidence:
     """Gathers the evidence of one answer; the body only of a failure. `now` in Unix time."""
-    if not isinstance(answer, TokenResponse):
-        return Evidence(endpoint=request.url, request_id=request_id, address=answer.exchange.address)
     date = answer.headers.get("date", "")
+    secrets = request.secrets
     return Evidence(
         endpoint=request.url,
         request_id=request_id,
         status=answer.status,
         address=answer.exchange.address,
-        server_request_id=_header(answer, "x-ms-request-id"),
-        server=_header(answer, "x-ms-ests-server"),
-        server_date=printable(date)[:MAX_HEADER],
+        server_request_id=_header(answer, "x-ms-request-id", secrets),
+        server=_header(answer, "x-ms-ests-server", secrets),
+        server_date=_header(answer, "date", secrets),
         clock_difference=_clock_difference(date, now),
-        body=redact(answer.body.decode("utf-8", "replace"), request.secrets)[:MAX_BODY] if failed else "",
+        body=_body(answer, secrets) if failed and isinstance(answer, TokenResponse) else "",
     )
+
+
+def _body(answer: TokenResponse, secrets: Iterable[Secret]) -> str:
+    text = answer.body.decode("utf-8", "replace")
+    may_hold_token = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and '"error"' not in text
+    if may_hold_token and text.lstrip()[:1] in {"{", "["}:
+        return NOT_KEPT
+    return redact(text, secrets)[:MAX_BODY]
 
 
 def redacted(refusal: ErrorResponse, secrets: Iterable[Secret]) -> ErrorResponse:
@@ -60,7 +74,7 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
     # Longest first: a spelling may contain a shorter one.
     for spelling in sorted(spellings, key=len, reverse=True):
         text = re.sub("".join(map(_escaped_or_not, spelling)), MASK, text)
-    return printable(_TOKENS.sub(rf"\1{MASK}", text))
+    return printable(_JWT.sub(MASK, _TOKENS.sub(rf"\1{MASK}", text)))
 
 
 def printable(text: str) -> str:
@@ -78,18 +92,23 @@ def _escaped_or_not(character: str) -> str:
         *(percent, quote_plus(character), json.dumps(character)[1:-1], f"\\u{number:04x}", f"\\{character}"),
         *(html.escape(character), f"&#{number};", f"&#x{number:x};"),
     )
-    return f"(?i:{'|'.join(map(re.escape, (*escapes, character)))})"
+    # Each spelling once: equal branches would be tried over and over, twice as often with every character.
+    spellings = dict.fromkeys(text.lower() if text.isascii() else text for text in (*escapes, character))
+    return f"(?i:{'|'.join(map(re.escape, spellings))})"
 
 
-def _header(answer: TokenResponse, name: str) -> str:
-    return printable(answer.headers.get(name, ""))[:MAX_HEADER]
+def _header(answer: Answer, name: str, secrets: Iterable[Secret]) -> str:
+    return redact(answer.headers.get(name, ""), secrets)[:MAX_HEADER]
 
 
 def _clock_difference(date: str, now: float) -> float | None:
-    """Seconds by which the server's clock is ahead of ours; Date has whole seconds (RFC 9110 section 6.6.1)."""
+    """Seconds by which the server's clock is ahead of ours.
+
+    Date has whole seconds (RFC 9110 section 6.6.1): the moment that it stands for is half a second later on average.
+    """
     try:
         stated = parsedate_to_datetime(date)
         # The oldest of HTTP's three forms names no zone and means UTC (RFC 9110 section 5.6.7).
-        return (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() - now
+        return (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() + HALF_A_SECOND - now
     except (ValueError, OverflowError):
         return None

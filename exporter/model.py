@@ -70,6 +70,13 @@ class FileSecret:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a secret cannot be read: where it should be, and what is in the way."""
+
+    problem: str
+
+
 SecretSource = InlineSecret | EnvironmentSecret | FileSecret
 
 
@@ -127,6 +134,7 @@ class Target:
     credential: Credential | None = None
     expect: Expectation = Expectation()
     ca_file: Path | None = None
+    watch: tuple[ErrorCode, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
 
 
@@ -198,9 +206,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportFailure:
-    """No whole HTTP answer came back."""
+    """No whole HTTP answer came back; `status` and `headers` where its head did."""
 
     fault: Fault
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     exchange: Exchange = field(default_factory=Exchange)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from exporter import evidence
 from exporter.catalogue import Category, Reason, Stage
@@ -19,13 +20,14 @@ from exporter.model import (
     SecretSource,
     Target,
     TokenRequest,
+    Unreadable,
 )
 
 Send = Callable[[TokenRequest, float], Awaitable[Answer]]
 """Sends one request within so many seconds; a failure to do so is a value, never an exception."""
 
-ReadSecret = Callable[[SecretSource], Secret | None]
-"""The secret as it is now; None where it cannot be read."""
+ReadSecret = Callable[[SecretSource], Secret | Unreadable]
+"""The secret as it is now, or why it cannot be read."""
 
 METADATA_LIFETIME = 300.0
 """Seconds for which a provider's metadata is reused, so that its latency is not the token endpoint's."""
@@ -49,15 +51,15 @@ class Prober:
     read_secret: ReadSecret
     clock: Clock
     new_id: Callable[[], str]
-    _reusable: dict[str, tuple[Answer, float]] = field(default_factory=dict)
+    _reusable: dict[tuple[str, Path | None], tuple[Answer, float]] = field(default_factory=dict)
 
     async def probe(self, target: Target, timeout: float | None = None) -> ProbeResult:
         """Makes one attempt within the target's timeout, or a shorter one. Seconds."""
         started_at = self.clock.time()
         request_id = self.new_id()
         secret = self.read_secret(target.credential.source) if target.credential else None
-        if target.credential is not None and secret is None:
-            return self._without_secret(target, request_id, started_at)
+        if isinstance(secret, Unreadable):
+            return self._without_secret(target, request_id, started_at, secret)
         attempt = Attempt(target=target, secret=secret, request_id=request_id)
         within = min(target.timeout, timeout or target.timeout)
         done = await self._converse(GRANTS[target.grant].steps(attempt), self.clock.monotonic() + within)
@@ -89,27 +91,31 @@ class Prober:
                 return _Conversation(request, answer, done.value, seconds)
             if request.reusable:
                 # The flow went on from it, so it is sound; its time is not the token endpoint's.
-                self._reusable.setdefault(request.url, (answer, self.clock.monotonic() + METADATA_LIFETIME))
+                self._reusable.setdefault(_key(request), (answer, self.clock.monotonic() + METADATA_LIFETIME))
                 seconds = 0.0
             request = following
 
     def _reused(self, request: TokenRequest, now: float) -> Answer | None:
-        if not request.reusable or request.url not in self._reusable:
+        if not request.reusable or _key(request) not in self._reusable:
             return None
-        answer, until = self._reusable[request.url]
+        answer, until = self._reusable[_key(request)]
         if now < until:
             return answer
-        del self._reusable[request.url]
+        del self._reusable[_key(request)]
         return None
 
     @staticmethod
-    def _without_secret(target: Target, request_id: str, started_at: float) -> ProbeResult:
-        endpoint = target.endpoint
+    def _without_secret(target: Target, request_id: str, started_at: float, secret: Unreadable) -> ProbeResult:
         return ProbeResult(
             target=target,
             started_at=started_at,
             duration=0.0,
             outcome=Outcome.failed(Category.LOCAL, Stage.LOCAL, Reason.SECRET_UNREADABLE),
-            evidence=Evidence(endpoint=endpoint.url, request_id=request_id),
+            evidence=Evidence(endpoint=target.endpoint.url, request_id=request_id, body=secret.problem),
             exchange=Exchange(),
         )
+
+
+def _key(request: TokenRequest) -> tuple[str, Path | None]:
+    """What two requests must share for one answer to serve both: the URL, and whom the connection trusts."""
+    return request.url, request.ca_file

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.catalogue import Phase, code_entry
-from exporter.model import MASK, ProbeResult, Secret, TokenRequest
+from exporter.catalogue import Phase, code_entry, errors, hints
+from exporter.model import MASK, ErrorResponse, Failure, ProbeResult, Secret, TokenRequest
 
 
 def timestamp(seconds: float) -> str:
@@ -19,6 +19,7 @@ def fields(result: ProbeResult) -> dict[str, Any]:
     failure, refusal = outcome.failure, outcome.refusal
     code = refusal.code if refusal else None
     entry = code_entry(code) if code else None
+    meaning, action = advice(failure, refusal) if failure else (None, None)
     return {
         "target": result.target.name,
         "success": outcome.success,
@@ -45,12 +46,14 @@ def fields(result: ProbeResult) -> dict[str, Any]:
         "certificate_expiry": result.exchange.certificate_expiry and timestamp(result.exchange.certificate_expiry),
         "phases_seconds": {phase: round(result.exchange.phases.get(phase, 0.0), 6) for phase in Phase},
         "departures": [departure.sentence for departure in outcome.departures],
+        "meaning": meaning,
+        "action": action,
     }
 
 
 def log_fields(result: ProbeResult) -> dict[str, Any]:
     """What of a result belongs on one log line."""
-    nested = {"success", "started_at", "phases_seconds", "departures", "name"}
+    nested = {"success", "started_at", "phases_seconds", "departures", "name", "meaning", "action"}
     known = {name: value for name, value in fields(result).items() if value is not None and name not in nested}
     return known | ({"departures": ",".join(result.outcome.departures)} if result.outcome.departures else {})
 
@@ -66,6 +69,13 @@ def verdict(result: ProbeResult) -> str:
         return f"{code} {entry.name}"
     fault = outcome.failure.fault
     return code or (outcome.refusal.error if outcome.refusal else "") or f"{fault.stage}: {fault.reason}"
+
+
+def advice(failure: Failure, refusal: ErrorResponse | None) -> tuple[str, str]:
+    """What a failure means and what to do, by its code, else its OAuth error value, else how far it got."""
+    entry = code_entry(refusal.code) if refusal and refusal.code else errors().get(refusal.error) if refusal else None
+    known = entry or hints()[failure.fault.stage, failure.fault.reason]
+    return known.meaning, known.action
 
 
 def conversation(result: ProbeResult) -> str:

@@ -71,20 +71,24 @@ class Observer(Protocol):
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         """So many attempts were not made."""
 
-    def crashed(self, target: Target) -> None:
-        """An attempt ended in an error of ours."""
+    def crashed(self, target: Target, started_at: float) -> None:
+        """An attempt, begun at this Unix time, ended in an error of ours."""
 
 
 class Scheduler:
-    """Runs attempts on the timetable until it is cancelled."""
+    """Runs attempts on the timetable until it is cancelled, in as many places as there are."""
 
     def __init__(
-        self, attempt: Callable[[Target], Awaitable[None]], observer: Observer, clock: Clock, concurrency: int
+        self,
+        attempt: Callable[[Target], Awaitable[None]],
+        observer: Observer,
+        clock: Clock,
+        places: asyncio.Semaphore,
     ) -> None:
         self._attempt = attempt
         self._observer = observer
         self._clock = clock
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = places
         self._running: set[str] = set()
 
     async def run(self, targets: Iterable[Target]) -> None:
@@ -119,7 +123,7 @@ class Scheduler:
         except Exception:
             # A bug that one target's answers bring out must not end the probing of all others.
             log.exception("internal error", extra={"target": tick.target.name})
-            self._observer.crashed(tick.target)
+            self._observer.crashed(tick.target, self._clock.time())
         finally:
             self._running.discard(tick.target.name)
 

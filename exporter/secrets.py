@@ -1,36 +1,28 @@
 """Reads secrets where they are kept, at each use: a rotated one needs no restart."""
 
 import os
-import stat
 
-from exporter.model import EnvironmentSecret, InlineSecret, Secret, SecretSource
-
-MAX_SIZE = 64 * 1024
+from exporter.files import read_file
+from exporter.model import EnvironmentSecret, InlineSecret, Secret, SecretSource, Unreadable
 
 
-def read_secret(source: SecretSource) -> Secret | None:
-    """The secret as it is now, without white space around it; None where it cannot be read or is empty."""
+def read_secret(source: SecretSource) -> Secret | Unreadable:
+    """The secret as it is now, without white space around it, or why it cannot be read. Never raises."""
     match source:
         case InlineSecret(secret):
-            content = secret.reveal().encode("utf-8", "surrogatepass")
+            return _secret(secret.reveal().encode("utf-8", "surrogatepass"), "the config")
         case EnvironmentSecret(variable):
-            content = os.fsencode(os.environ.get(variable, ""))
+            if variable not in os.environ:
+                return Unreadable(f"environment variable {variable} is not set")
+            return _secret(os.fsencode(os.environ[variable]), f"environment variable {variable}")
         case _:
-            content = _read_file(os.fspath(source.path))
+            content = read_file(source.path)
+            return content if isinstance(content, Unreadable) else _secret(content, str(source.path))
+
+
+def _secret(content: bytes, where: str) -> Secret | Unreadable:
     try:
         text = content.decode().strip()
     except UnicodeDecodeError:
-        return None
-    return Secret(text) if text else None
-
-
-def _read_file(path: str) -> bytes:
-    """The content of a regular file of bearable size, else nothing. Never blocks: a FIFO is opened and left."""
-    try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return b""
-            content = file.read(MAX_SIZE + 1)
-        return content if len(content) <= MAX_SIZE else b""
-    except (OSError, ValueError):  # the latter for a path with a NUL in it
-        return b""
+        return Unreadable(f"{where} is not UTF-8 text")
+    return Secret(text) if text else Unreadable(f"{where} is empty")

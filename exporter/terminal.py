@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter.catalogue import code_entry
+from exporter.catalogue import Reason
+from exporter.explain import Explanation
 from exporter.model import ProbeResult
-from exporter.report import fields, verdict
+from exporter.report import advice, fields, verdict
 
 PIPE_WIDTH = 200
 """Columns where nobody watches: a file or a pipe has no edge to fold lines at."""
@@ -40,6 +41,26 @@ def print_results(results: Iterable[ProbeResult], out: Console) -> None:
     out.print(f"\n{len(listed) - failed} of {len(listed)} probes succeeded", style="red" if failed else "green")
 
 
+def print_explanation(explanation: Explanation, out: Console) -> None:
+    """Prints what was read and what each code means."""
+    refusal = explanation.refusal
+    for entry in explanation.entries:
+        out.print(Text(f"{entry.code} {entry.name}" if entry.name != entry.code else entry.code, "bold"))
+        out.print(Text(f"  {entry.meaning}"), soft_wrap=True)
+        out.print(Text(f"  What to do: {entry.action}"), soft_wrap=True)
+        out.print(Text(f"  Category: {entry.category}, side: {entry.category.side}"), soft_wrap=True)
+    for code in explanation.unknown_codes():
+        out.print(Text(f"{code} is not in the catalogue", "bold"))
+    if explanation.empty:
+        out.print("No error code and no OAuth error value found.")
+    said = {name: getattr(refusal, name) for name in ("error", "suberror", "trace_id", "correlation_id", "timestamp")}
+    for name, value in said.items():
+        if value:
+            out.print(Text(f"{name}: {value}"), soft_wrap=True)
+    if [explanation.category] != [entry.category for entry in explanation.entries] and explanation.category:
+        out.print(Text(f"Taken together: {explanation.category}, side: {explanation.side}"), soft_wrap=True)
+
+
 def _row(result: ProbeResult) -> tuple[Text, ...]:
     failure = result.outcome.failure
     style = "red" if failure else "green"
@@ -56,10 +77,11 @@ def _row(result: ProbeResult) -> tuple[Text, ...]:
 def _remarks(result: ProbeResult) -> Iterator[str]:
     failure, refusal = result.outcome.failure, result.outcome.refusal
     if failure is not None:
-        entry = code_entry(refusal.code) if refusal and refusal.code else None
-        yield f"\n{result.target.name}: {failure.category}" + (f". {entry.meaning}" if entry else "")
-        if entry is not None:
-            yield f"  {entry.action}"
+        meaning, action = advice(failure, refusal)
+        yield f"\n{result.target.name}: {failure.category}. {meaning}"
+        yield f"  {action}"
+        if failure.fault.reason is Reason.SECRET_UNREADABLE:
+            yield f"  {result.evidence.body}"
         values = fields(result)
         ids = (f"{name.replace('_', ' ')} {values[name]}" for name in ("trace_id", "correlation_id") if values[name])
         yield "  " + ", ".join((*ids, f"at {values['started_at']}"))

@@ -16,6 +16,7 @@ from exporter.model import (
     TokenEndpoint,
     TokenRequest,
     TokenResponse,
+    Unreadable,
 )
 from exporter.probe import Prober, Send
 
@@ -122,12 +123,14 @@ class ScriptedSend:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-def reveal(source: SecretSource) -> Secret | None:
+def reveal(source: SecretSource) -> Secret | Unreadable:
     """Reads inline secrets only."""
-    return source.secret if isinstance(source, InlineSecret) else None
+    return source.secret if isinstance(source, InlineSecret) else Unreadable("not inline")
 
 
-def make_prober(send: Send, clock: Clock, read_secret: Callable[[SecretSource], Secret | None] = reveal) -> Prober:
+def make_prober(
+    send: Send, clock: Clock, read_secret: Callable[[SecretSource], Secret | Unreadable] = reveal
+) -> Prober:
     """A prober whose request ids count up."""
     ids = count(1)
     return Prober(send=send, read_secret=read_secret, clock=clock, new_id=lambda: f"request-{next(ids)}")

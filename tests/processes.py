@@ -34,9 +34,9 @@ class Running:
         lines = self.get("/metrics").splitlines()
         return [float(line.rsplit(" ", 1)[1]) for line in lines if re.match(pattern, line)]
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def until(self, condition: Callable[[], bool], within: float = PATIENCE) -> None:
         """Asks again and again, as long as the process lives, until the condition holds."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + within
         while not condition():
             assert time.monotonic() < deadline, "it never came true"
             with suppress(subprocess.TimeoutExpired):

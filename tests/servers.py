@@ -81,6 +81,22 @@ class TokenEndpoint(ThreadingHTTPServer):
         self.failures = 0
         self.lock = threading.Lock()
 
+    def config(self, interval: str, timeout: str) -> str:
+        """A config with one target, `contoso-graph`, on this endpoint."""
+        return f"""
+defaults: {{interval: {interval}, timeout: {timeout}}}
+targets:
+  - name: contoso-graph
+    provider: entra
+    tenant: contoso.onmicrosoft.com
+    authority_host: http://127.0.0.1:{self.server_port}
+    allow_http: true
+    grant: client_credentials
+    client_id: 00000000-0000-4000-8000-000000000001
+    scope: https://graph.microsoft.com/.default
+    credential: {{client_secret: simulated-secret}}
+"""
+
     def fails_next(self) -> bool:
         with self.lock:
             self.failures -= 1

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.catalogue import FAILURE_CATEGORIES, REASONS, RFC6749_ERRORS, Category, Reason, Side, Skip, Stage
 from exporter.catalogue import codes as catalogue
-from exporter.metrics import CODE_BUDGET, LATENCY_BUCKETS, Recorder, exposition, probe_registry
+from exporter.metrics import Recorder, exposition, probe_registry
+from exporter.metrics.recorder import CODE_BUDGET, LATENCY_BUCKETS
 from exporter.model import (
     Answer,
     ErrorCode,
@@ -27,6 +28,7 @@ from exporter.model import (
     ProbeResult,
     Target,
     TransportFailure,
+    Unreadable,
 )
 from exporter.providers import PROVIDERS
 
@@ -91,7 +93,9 @@ def test_everything_that_can_be_known_starts_at_zero() -> None:
     for error in (*RFC6749_ERRORS, "server_error", "temporarily_unavailable"):
         assert board.value("token_probe_oauth_errors_total", error=error) == 0
     for stage, reasons in REASONS.items():
-        for reason in reasons if stage is not Stage.OAUTH else ():
+        for reason in reasons:
+            if reason in {Reason.REFUSED, Reason.ERROR_IN_200} and stage is Stage.OAUTH:
+                continue
             assert board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == 0
     for skip in Skip:
         assert board.value("token_probe_skipped_total", reason=skip) == 0
@@ -148,7 +152,7 @@ async def test_a_failure_on_the_wire_counts_by_stage_and_reason() -> None:
 async def test_an_unreadable_secret_shows_on_its_own_gauge() -> None:
     """And on it alone is the credential blamed."""
     board = Board()
-    broken = make_prober(ScriptedSend([token()]), FakeClock(), read_secret=lambda _: None)
+    broken = make_prober(ScriptedSend([token()]), FakeClock(), read_secret=lambda _: Unreadable("gone"))
 
     board.recorder.record(await broken.probe(make_target()))
 
@@ -282,3 +286,93 @@ def test_the_readme_lists_every_metric_with_its_labels() -> None:
     }
 
     assert sorted(rows) == sorted(own)
+
+
+async def test_ids_are_exemplars_of_errors_and_latency() -> None:
+    """A click on a spike leads to the trace id; both ids fit the 128 characters that OpenMetrics allows."""
+    board = Board()
+    await board.probe(refusal(50000, "server_error", 500))
+
+    text = exposition(board.registry, openmetrics=True).decode()
+
+    ids = (
+        '# {correlation_id="00000000-0000-4000-8000-00000000000b",trace_id="00000000-0000-4000-8000-00000000000a"} 1.0'
+    )
+    (error,) = (line for line in text.splitlines() if "errors_total" in line and 'code="AADSTS50000"' in line)
+    assert ids in error
+    assert any(
+        line.startswith("token_probe_duration_seconds_bucket") and "trace_id" in line for line in text.split("\n")
+    )
+    assert "trace_id" not in exposition(board.registry, openmetrics=False).decode()
+
+
+@pytest.mark.parametrize("evil", ["x" * 200, 'a"b', "new\nline", "\ud800", "a b", "é", ""])
+def test_an_id_that_is_not_safe_is_no_exemplar(evil: str) -> None:
+    """Nor does it harm the scrape."""
+    board = Board()
+    failure = Failure(Category.SERVICE_FAULT, Fault(Stage.OAUTH, Reason.REFUSED))
+    refused = ErrorResponse(error="x", codes=(ErrorCode("AADSTS50000"),), trace_id=evil, correlation_id=evil)
+
+    board.recorder.record(result_of(Outcome(failure=failure, refusal=refused)))
+
+    assert "# {" not in exposition(board.registry, openmetrics=True).decode()
+
+
+@pytest.mark.parametrize("evil", ["\ud800", "a\nb", "a\x00b", "\u202eb", 'a"b\\c'])
+def test_no_label_value_breaks_the_scrape(evil: str) -> None:
+    """One guard stands before every label."""
+    target = make_target(evil, labels=(("team", evil),), tenant=evil)
+    board = Board(target)
+    board.recorder.record(result_of(Outcome(), target=target))
+
+    for openmetrics, parse in ((True, parse_openmetrics), (False, parse_text)):
+        assert list(parse(exposition(board.registry, openmetrics=openmetrics).decode()))
+
+
+async def test_a_scrape_sees_whole_attempts_only() -> None:
+    """While one is rendered results wait; then they count."""
+    board = Board()
+    with board.recorder.held():
+        await board.probe(token(), refusal(50000, "server_error", 500))
+        assert board.value("token_probe_attempts_total") == 0
+
+    assert board.value("token_probe_attempts_total") == 2
+    assert board.total("token_probe_failures_total") == 1
+
+
+async def test_every_code_that_is_counted_is_described() -> None:
+    """A join with token_error_info loses no error."""
+    board = Board()
+    await board.probe(refusal(7000222, "invalid_client", 401), refusal(999999, "invalid_request"))
+
+    for code, name, category, side in (
+        ("AADSTS7000222", "InvalidClientSecretExpiredKeysProvided", "credential_expired", "client"),
+        ("AADSTS999999", "", "unknown", "provider"),
+    ):
+        labels = {"code": code, "name": name, "category": category, "side": side}
+        assert board.registry.get_sample_value("token_error_info", labels) == 1
+
+
+async def test_text_of_a_provider_is_no_label_of_a_probe_on_demand() -> None:
+    """An error value that is not registered is `other` there too."""
+    result = await make_prober(ScriptedSend([refusal(50000, "made_up_by_someone", 500)]), FakeClock()).probe(
+        make_target()
+    )
+
+    text = exposition(probe_registry(result), openmetrics=False).decode()
+
+    assert 'error="other"' in text
+    assert "made_up" not in text
+
+
+def test_an_error_of_ours_is_a_failure_on_our_side() -> None:
+    """It is an attempt with an outcome, and nobody else is blamed."""
+    board = Board()
+
+    board.recorder.crashed(make_target(), 1_700_000_000.0)
+
+    assert board.registry.get_sample_value("token_exporter_internal_errors_total") == 1
+    assert board.value("token_probe_attempts_total") == 1
+    assert board.value("token_probe_success") == 0
+    assert board.value("token_probe_failures_total", side="prober", category="local") == 1
+    assert board.value("token_probe_transport_failures_total", stage="local", reason="internal") == 1

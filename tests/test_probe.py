@@ -4,7 +4,7 @@ import pytest
 from fakes import SECRET, FakeClock, ScriptedSend, make_prober, make_target, refusal, token
 
 from exporter.catalogue import Category, Phase, Reason, Stage
-from exporter.model import Exchange, Expectation, Fault, Issuer, Outcome, TokenResponse, TransportFailure
+from exporter.model import Exchange, Expectation, Fault, Issuer, Outcome, TokenResponse, TransportFailure, Unreadable
 from exporter.probe import METADATA_LIFETIME
 
 ISSUER = "https://sso.example/realms/main"
@@ -48,8 +48,10 @@ async def test_a_secret_that_cannot_be_read_is_our_own_failure_and_sends_nothing
     """The provider is not asked, so it is not blamed."""
     send = ScriptedSend([token()])
 
-    result = await make_prober(send, FakeClock(), read_secret=lambda _: None).probe(make_target())
+    prober = make_prober(send, FakeClock(), read_secret=lambda _: Unreadable("/run/secrets/x is empty"))
+    result = await prober.probe(make_target())
 
+    assert result.evidence.body == "/run/secrets/x is empty"
     assert result.outcome == Outcome.failed(Category.LOCAL, Stage.LOCAL, Reason.SECRET_UNREADABLE)
     assert send.requests == []
 

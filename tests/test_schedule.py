@@ -21,7 +21,7 @@ class Log:
     def __init__(self) -> None:
         self.delays: list[float] = []
         self.skips: Counter[tuple[str, Skip]] = Counter()
-        self.crashes: list[str] = []
+        self.crashes: list[tuple[str, float]] = []
         self.next_attempts: dict[str, float] = {}
 
     def scheduled(self, target: Target, next_attempt: float) -> None:
@@ -33,8 +33,8 @@ class Log:
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         self.skips[target.name, reason] += count
 
-    def crashed(self, target: Target) -> None:
-        self.crashes.append(target.name)
+    def crashed(self, target: Target, started_at: float) -> None:
+        self.crashes.append((target.name, started_at))
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def scheduling(
 ) -> AsyncIterator[Log]:
     """A scheduler that runs while the block does."""
     log = Log()
-    task = asyncio.create_task(Scheduler(attempt, log, clock, concurrency).run(targets))
+    task = asyncio.create_task(Scheduler(attempt, log, clock, asyncio.Semaphore(concurrency)).run(targets))
     await settle()
     yield log
     task.cancel()
@@ -186,7 +186,8 @@ async def test_an_error_of_ours_is_counted_and_stops_nobody() -> None:
         await clock.advance(90)
 
     assert attempts == {"broken": 3, "sound": 3}
-    assert log.crashes == ["broken"] * 3
+    assert [name for name, _ in log.crashes] == ["broken"] * 3
+    assert all(clock.time() - 90 < started_at <= clock.time() for _, started_at in log.crashes)
 
 
 async def test_the_next_attempt_is_announced_on_the_wall_clock() -> None:

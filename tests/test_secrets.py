@@ -5,8 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import EnvironmentSecret, FileSecret, InlineSecret, Secret
-from exporter.secrets import MAX_SIZE, read_secret
+from exporter.files import MAX_SIZE
+from exporter.model import EnvironmentSecret, FileSecret, InlineSecret, Secret, SecretSource, Unreadable
+from exporter.secrets import read_secret
+
+
+def secret_or_none(source: SecretSource) -> Secret | None:
+    """The secret, or None with a reason that says where it should be."""
+    read = read_secret(source)
+    if isinstance(read, Unreadable):
+        assert len(read.problem) > len("is empty")
+        return None
+    return read
+
 
 VARIABLE = "AADSTS_EXPORTER_TEST_SECRET"
 
@@ -29,8 +40,8 @@ def test_file_and_environment_hold_trimmed_utf8_text(
     file = tmp_path / "secret"
     file.write_bytes(content)
     monkeypatch.setenv(VARIABLE, os.fsdecode(content))
-    assert read_secret(FileSecret(file)) == expected
-    assert read_secret(EnvironmentSecret(VARIABLE)) == expected
+    assert secret_or_none(FileSecret(file)) == expected
+    assert secret_or_none(EnvironmentSecret(VARIABLE)) == expected
 
 
 @pytest.mark.parametrize(
@@ -39,26 +50,26 @@ def test_file_and_environment_hold_trimmed_utf8_text(
     ids=ascii,
 )
 def test_an_inline_secret_is_trimmed_text_too(stated: str, text: str | None) -> None:
-    assert read_secret(InlineSecret(Secret(stated))) == (None if text is None else Secret(text))
+    assert secret_or_none(InlineSecret(Secret(stated))) == (None if text is None else Secret(text))
 
 
 def test_a_missing_variable_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert read_secret(EnvironmentSecret(VARIABLE)) is None
+    assert secret_or_none(EnvironmentSecret(VARIABLE)) is None
 
 
 def test_a_missing_file_is_unreadable(tmp_path: Path) -> None:
-    assert read_secret(FileSecret(tmp_path / "none")) is None
-    assert read_secret(FileSecret(tmp_path / "none\x00")) is None
-    assert read_secret(FileSecret(tmp_path / ("n" * 5000))) is None
+    assert secret_or_none(FileSecret(tmp_path / "none")) is None
+    assert secret_or_none(FileSecret(tmp_path / "none\x00")) is None
+    assert secret_or_none(FileSecret(tmp_path / ("n" * 5000))) is None
 
 
 def test_a_directory_a_fifo_and_a_device_are_unreadable_and_block_nothing(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    assert read_secret(FileSecret(tmp_path)) is None
-    assert read_secret(FileSecret(fifo)) is None
-    assert read_secret(FileSecret(Path("/dev/zero"))) is None
+    assert secret_or_none(FileSecret(tmp_path)) is None
+    assert secret_or_none(FileSecret(fifo)) is None
+    assert secret_or_none(FileSecret(Path("/dev/zero"))) is None
 
 
 def test_a_fifo_that_holds_something_is_unreadable_too(tmp_path: Path) -> None:
@@ -67,7 +78,7 @@ def test_a_fifo_that_holds_something_is_unreadable_too(tmp_path: Path) -> None:
     writer = os.open(fifo, os.O_RDWR)
     try:
         os.write(writer, b"s3cret")
-        assert read_secret(FileSecret(fifo)) is None
+        assert secret_or_none(FileSecret(fifo)) is None
         assert os.read(writer, 16) == b"s3cret"
     finally:
         os.close(writer)
@@ -78,7 +89,7 @@ def test_a_file_of_another_is_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("s3cret")
     file.chmod(0)
-    assert read_secret(FileSecret(file)) is None
+    assert secret_or_none(FileSecret(file)) is None
 
 
 def test_a_file_may_have_64_kib_and_no_more(tmp_path: Path) -> None:
@@ -86,7 +97,7 @@ def test_a_file_may_have_64_kib_and_no_more(tmp_path: Path) -> None:
     file.write_text("x" * MAX_SIZE)
     assert read_secret(FileSecret(file)) == Secret("x" * MAX_SIZE)
     file.write_text("x" * MAX_SIZE + "\n")
-    assert read_secret(FileSecret(file)) is None
+    assert secret_or_none(FileSecret(file)) is None
 
 
 def test_a_rotated_file_is_read_anew_each_time(tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_a_rotated_file_is_read_anew_each_time(tmp_path: Path) -> None:
     file.write_text("second")
     assert read_secret(source) == Secret("second")
     file.unlink()
-    assert read_secret(source) is None
+    assert secret_or_none(source) is None
     file.write_text("third")
     assert read_secret(source) == Secret("third")
 
@@ -146,3 +157,24 @@ def test_secrets_are_equal_by_their_text_and_to_nothing_else() -> None:
     assert Secret("a") == Secret("a")
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
     assert Secret("a") != "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("gone", "No such file or directory"),
+        ("empty", "is empty"),
+        (".", "Is a directory"),
+        ("large", "is larger than"),
+    ],
+)
+def test_the_reason_names_the_file_and_what_is_in_the_way(tmp_path: Path, name: str, reason: str) -> None:
+    """So that nobody has to guess at 3 a.m."""
+    (tmp_path / "empty").touch()
+    (tmp_path / "large").write_bytes(b"x" * (MAX_SIZE + 1))
+
+    read = read_secret(FileSecret(tmp_path / name))
+
+    assert isinstance(read, Unreadable)
+    assert str(tmp_path) in read.problem
+    assert reason in read.problem

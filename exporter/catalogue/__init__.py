@@ -1,6 +1,6 @@
 """What is known: the error codes as data, and the closed sets."""
 
-from exporter.catalogue.codes import Code, code_entry, codes, watched
+from exporter.catalogue.codes import Entry, Hint, code_entry, codes, errors, hints, watched
 from exporter.catalogue.sets import (
     FAILURE_CATEGORIES,
     PROVIDER_OWNED,
@@ -27,8 +27,9 @@ __all__ = [
     "SERVICE_CATEGORIES",
     "WATCHED_ERRORS",
     "Category",
-    "Code",
     "Departure",
+    "Entry",
+    "Hint",
     "Phase",
     "Reason",
     "Side",
@@ -36,5 +37,7 @@ __all__ = [
     "Stage",
     "code_entry",
     "codes",
+    "errors",
+    "hints",
     "watched",
 ]

@@ -112,6 +112,7 @@ class Reason(StrEnum):
     HANDSHAKE = "handshake"
     HOST_MISMATCH = "host_mismatch"
     INCONSISTENT = "inconsistent"
+    INTERNAL = "internal"
     INVALID = "invalid"
     INVALID_FRAMING = "invalid_framing"
     ISSUER_MISMATCH = "issuer_mismatch"
@@ -143,7 +144,13 @@ class Reason(StrEnum):
 
 REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
     {
-        Stage.LOCAL: (Reason.CA_UNUSABLE, Reason.FD_EXHAUSTED, Reason.NO_PORTS, Reason.SECRET_UNREADABLE),
+        Stage.LOCAL: (
+            Reason.CA_UNUSABLE,
+            Reason.FD_EXHAUSTED,
+            Reason.INTERNAL,
+            Reason.NO_PORTS,
+            Reason.SECRET_UNREADABLE,
+        ),
         Stage.DNS: (Reason.FAILED, Reason.NO_ADDRESS, Reason.NXDOMAIN, Reason.TIMEOUT),
         Stage.CONNECT: (Reason.FAILED, Reason.REFUSED, Reason.RESET, Reason.TIMEOUT, Reason.UNREACHABLE),
         Stage.TLS: (

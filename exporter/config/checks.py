@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exporter.config.schema import DEFAULT_INTERVAL, DEFAULT_TIMEOUT, KEYS, CredentialEntry, TargetEntry
-from exporter.config.values import parse_duration
 from exporter.document import likely_key
+from exporter.durations import parse_duration
 from exporter.grants import GRANTS
 from exporter.model import Grant, Provider
 from exporter.providers import PROVIDERS
@@ -22,7 +22,19 @@ _SECRET_KEYS = ("client_secret", "client_secret_file", "client_secret_env")
 _URL_KEYS = ("authority_host", "issuer", "token_endpoint")
 
 COMMON_KEYS = frozenset(
-    {"name", "provider", "allow_http", "grant", "parameters", "expect", "interval", "timeout", "ca_file", "labels"}
+    {
+        "name",
+        "provider",
+        "allow_http",
+        "grant",
+        "parameters",
+        "expect",
+        "interval",
+        "timeout",
+        "ca_file",
+        "watch",
+        "labels",
+    }
 )
 PROVIDER_KEYS = frozenset().union(*(p.requires | p.one_of | p.allows for p in PROVIDERS.values()))
 GRANT_KEYS = frozenset().union(*(g.requires | g.allows for g in GRANTS.values())) - COMMON_KEYS

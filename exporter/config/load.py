@@ -37,9 +37,9 @@ def load_config(path: Path) -> Config | list[Problem]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        return [Problem(1, "", "is not UTF-8 text")]
+        return [Problem(0, "", "is not UTF-8 text; save it as UTF-8")]
     except OSError as error:
-        return [Problem(1, "", f"cannot be read: {error.strerror}")]
+        return [Problem(0, "", f"cannot be read: {error.strerror}")]
     return parse_config(text, path.parent)
 
 
@@ -92,6 +92,7 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target
         credential=_credential(entry.credential, provider.auth_method, folder) if entry.credential else None,
         expect=_expectation(entry),
         ca_file=folder / entry.ca_file if entry.ca_file else None,
+        watch=tuple(ErrorCode(code) for code in entry.watch or ()),
         labels=tuple(sorted((entry.labels or {}).items())),
     )
 

@@ -16,9 +16,9 @@ from exporter.config.values import (
     Url,
     Variable,
     one_of,
-    show_duration,
 )
 from exporter.credentials import METHODS
+from exporter.durations import show_duration
 from exporter.grants import GRANTS
 from exporter.model import MASK
 from exporter.providers import PROVIDERS
@@ -111,6 +111,7 @@ class TargetEntry(_Strict):
     interval: Duration | None = Field(None, description="Time between two attempts.")
     timeout: Duration | None = Field(None, description="Time that one attempt may take in all.")
     ca_file: Text | None = Field(None, description="Authorities to trust in place of the system's.")
+    watch: list[Code] | None = Field(None, description="Codes whose series start at 0, beside the provider's own.")
     labels: dict[LabelName, Text] | None = Field(None, description="Labels of token_probe_target_info.")
 
     @field_serializer("interval", "timeout")

@@ -6,30 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from exporter.durations import DURATION, parse_duration
 from exporter.urls import url_problem
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = r"(?:[0-9]{1,9}d)?(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m)?(?:[0-9]{1,9}s)?(?:[0-9]{1,9}ms)?"
-_PART = re.compile(r"([0-9]+)(ms|[dhms])")
-
-
-def parse_duration(value: object) -> float:
-    """Seconds of a duration in Prometheus's form, such as `30s`, `1m30s` or `500ms`; 0 is none."""
-    if not isinstance(value, str) or not value or not re.fullmatch(_DURATION, value):
-        raise ValueError("must be a duration such as 30s, 1m30s or 500ms")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(value))
-    if not seconds:
-        raise ValueError("must be longer than nothing")
-    return seconds
-
-
-def show_duration(seconds: float) -> str:
-    """The shortest text that `parse_duration` reads as these seconds."""
-    rest, text = round(seconds * 1000), ""
-    for unit, size in sorted(_UNITS.items(), key=lambda item: -item[1]):
-        count, rest = divmod(rest, round(size * 1000))
-        text += f"{count}{unit}" if count else ""
-    return text
 
 
 def _check_url(value: str) -> str:
@@ -71,7 +49,7 @@ def one_of(names: Iterable[str]) -> Any:
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$", "examples": ["30s", "1m30s", "500ms"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$", "examples": ["30s", "1m30s", "500ms"]}),
 ]
 Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"format": "uri"})]
 PlainUrl = Annotated[Url, AfterValidator(_check_plain_url)]

@@ -1,5 +1,7 @@
 """What an answer means: pure functions from an Answer to an Outcome out of the closed sets."""
 
+from exporter.interpret.classify import categorize
 from exporter.interpret.judge import judge_metadata, judge_token
+from exporter.interpret.read import read_answer
 
-__all__ = ["judge_metadata", "judge_token"]
+__all__ = ["categorize", "judge_metadata", "judge_token", "read_answer"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from exporter.catalogue import PROVIDER_OWNED, Category, code_entry
+from exporter.catalogue import PROVIDER_OWNED, Category, code_entry, errors
 from exporter.model import ErrorCode, ErrorResponse
 
 _WRAPPER = ErrorCode("AADSTS70002")
@@ -27,31 +27,6 @@ _BY_SUBERROR: Mapping[str, Category] = MappingProxyType(
     }
 )
 
-_BY_ERROR: Mapping[str, Category] = MappingProxyType(
-    {
-        "access_denied": Category.POLICY_BLOCKED,
-        "authorization_pending": Category.PENDING,
-        "code_expired": Category.GRANT_INVALID,
-        "consent_required": Category.INTERACTION_REQUIRED,
-        "expired_token": Category.GRANT_INVALID,
-        "interaction_required": Category.INTERACTION_REQUIRED,
-        "invalid_client": Category.CREDENTIAL_INVALID,
-        "invalid_grant": Category.GRANT_INVALID,
-        "invalid_instance": Category.CONFIG,
-        "invalid_request": Category.REQUEST_MALFORMED,
-        "invalid_resource": Category.CONFIG,
-        "invalid_scope": Category.CONFIG,
-        "invalid_target": Category.CONFIG,
-        "invalid_tenant": Category.CONFIG,
-        "login_required": Category.INTERACTION_REQUIRED,
-        "server_error": Category.SERVICE_FAULT,
-        "slow_down": Category.THROTTLED,
-        "temporarily_unavailable": Category.SERVICE_TRANSIENT,
-        "unauthorized_client": Category.CONFIG,
-        "unsupported_grant_type": Category.REQUEST_MALFORMED,
-    }
-)
-
 _TOO_MANY_REQUESTS = 429
 _INTERNAL_SERVER_ERROR = 500
 _SERVICE_UNAVAILABLE = 503
@@ -66,7 +41,7 @@ def categorize(refusal: ErrorResponse, status: int) -> Category:
     verdict = by_code(refusal) or _BY_SUBERROR.get(refusal.suberror)
     if verdict is None and status == _TOO_MANY_REQUESTS:
         return Category.THROTTLED
-    verdict = verdict or _BY_ERROR.get(refusal.error) or by_status(status) or Category.UNKNOWN
+    verdict = verdict or by_error(refusal) or by_status(status) or Category.UNKNOWN
     own_fault = _own_fault(refusal.error, status)
     return own_fault if own_fault and verdict not in PROVIDER_OWNED else verdict
 
@@ -79,6 +54,12 @@ def by_code(refusal: ErrorResponse) -> Category | None:
     if refusal.error == "invalid_grant" and deciding in _MEANS_BAD_GRANT:
         return Category.GRANT_INVALID
     known = code_entry(deciding)
+    return known.category if known else None
+
+
+def by_error(refusal: ErrorResponse) -> Category | None:
+    """What the catalogue says of the answer's OAuth error value."""
+    known = errors().get(refusal.error)
     return known.category if known else None
 
 

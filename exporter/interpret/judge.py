@@ -10,7 +10,7 @@ from typing import Any
 from exporter.catalogue import Category, Departure, Reason, Stage
 from exporter.interpret.classify import by_code, by_status, categorize
 from exporter.interpret.parse import parse_object
-from exporter.interpret.read import read_object, read_text
+from exporter.interpret.read import read_answer
 from exporter.model import (
     Answer,
     ErrorResponse,
@@ -26,6 +26,7 @@ from exporter.urls import url_problem
 MAX_TOKEN_LIFETIME = 10 * 365 * 86400.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECONDS = re.compile(r"[0-9]{1,12}")
+_BASIC = re.compile(r"(?:^|,)\s*basic(?:\s|,|$)", re.IGNORECASE)  # a scheme of RFC 9110 section 11.6.1's list
 _TOKEN = re.compile(r"[\x20-\x7e]+")  # RFC 6749 appendix A.12
 
 _PROTOCOL_REASONS = frozenset({Reason.INVALID, Reason.INVALID_FRAMING, Reason.TOO_LARGE, Reason.UNEXPECTED_ENCODING})
@@ -55,13 +56,15 @@ def judge_metadata(answer: Answer, issuer: str, *, allow_http: bool) -> Metadata
     if not isinstance(answer, TokenResponse):
         return Outcome(failure=Failure(_category_on_the_wire(answer.fault), answer.fault))
     content = parse_object(answer.body)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return Outcome.failed(Category.CONFIG, Stage.HTTP, Reason.CLIENT_ERROR)
     if answer.status != HTTPStatus.OK:
         return _judge_content(answer, content, content if isinstance(content, dict) else {})
     if not isinstance(content, dict):
         return Outcome.failed(Category.PROTOCOL, Stage.PARSE, content)
     # Section 4.3: the issuer must be the very one whose metadata was asked for.
     if content.get("issuer") != issuer:
-        return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.ISSUER_MISMATCH)
+        return Outcome.failed(Category.CONFIG, Stage.OAUTH, Reason.ISSUER_MISMATCH)
     endpoint = content.get("token_endpoint")
     if not isinstance(endpoint, str) or not _usable(endpoint, allow_http=allow_http):
         return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
@@ -81,7 +84,7 @@ def _category_on_the_wire(fault: Fault) -> Category:
 
 
 def _judge_content(answer: TokenResponse, content: dict[str, Any] | Reason, values: Mapping[str, Any]) -> Outcome:
-    refusal = read_object(values) or read_text(answer.body.decode("utf-8", "replace"))
+    refusal = _refusal(answer, values)
     if answer.status == HTTPStatus.OK:
         return _judge_ok(content, values, refusal)
     if answer.status in _REDIRECTS:
@@ -89,11 +92,16 @@ def _judge_content(answer: TokenResponse, content: dict[str, Any] | Reason, valu
     if answer.status < HTTPStatus.BAD_REQUEST:
         return Outcome.failed(Category.PROTOCOL, Stage.HTTP, Reason.UNEXPECTED_STATUS)
     if refusal is not None:
-        category = categorize(refusal, answer.status)
-        # Nobody is asked to wait for a user where no user was involved.
-        category = Category.PROTOCOL if category is Category.PENDING else category
-        return Outcome(failure=Failure(category, Fault(Stage.OAUTH, Reason.REFUSED)), refusal=refusal)
+        return _refused(categorize(refusal, answer.status), Reason.REFUSED, refusal)
     return _judge_silence(answer.status, content, values)
+
+
+def _refusal(answer: TokenResponse, values: Mapping[str, Any]) -> ErrorResponse | None:
+    """The refusal that an answer states; a token's own text is not searched for one."""
+    if _states(values, "access_token") and not _states(values, "error"):
+        return None
+    said = read_answer(answer.body.decode("utf-8", "replace"))
+    return said if said.error or said.codes else None
 
 
 def _judge_silence(status: int, content: dict[str, Any] | Reason, values: Mapping[str, Any]) -> Outcome:
@@ -114,8 +122,7 @@ def _judge_ok(content: dict[str, Any] | Reason, values: Mapping[str, Any], refus
     if _states(values, "error") or (refusal is not None and not _states(values, "access_token")):
         # Some servers refuse with a 200; the body decides where its code is known.
         category = (by_code(refusal) if refusal else None) or Category.PROTOCOL
-        reason = Reason.ERROR_IN_200 if refusal else Reason.MALFORMED_ERROR
-        return Outcome(failure=Failure(category, Fault(Stage.OAUTH, reason)), refusal=refusal)
+        return _refused(category, Reason.ERROR_IN_200 if refusal else Reason.MALFORMED_ERROR, refusal)
     if isinstance(content, Reason):
         return Outcome.failed(Category.PROTOCOL, Stage.PARSE, content)
     token, token_type = values.get("access_token"), values.get("token_type")
@@ -127,6 +134,12 @@ def _judge_ok(content: dict[str, Any] | Reason, values: Mapping[str, Any], refus
     if lifetime is not None and lifetime <= 0:
         return Outcome.failed(Category.TOKEN_INVALID, Stage.TOKEN, Reason.BAD_EXPIRES_IN)
     return Outcome(token_lifetime=lifetime)
+
+
+def _refused(category: Category, reason: Reason, refusal: ErrorResponse | None) -> Outcome:
+    # To wait for a user makes no sense where no user was asked.
+    judged = Category.PROTOCOL if category is Category.PENDING else category
+    return Outcome(failure=Failure(judged, Fault(Stage.OAUTH, reason)), refusal=refusal)
 
 
 def _states(values: Mapping[str, Any], name: str) -> bool:
@@ -166,7 +179,7 @@ def _departures(
     if tried_basic and outcome.refusal is not None and outcome.refusal.error == "invalid_client":
         if answer.status != HTTPStatus.UNAUTHORIZED:
             yield Departure.BASIC_WITHOUT_401
-        if not answer.headers.get("www-authenticate", "").lower().startswith("basic"):
+        if not _BASIC.search(answer.headers.get("www-authenticate", "")):
             yield Departure.BASIC_WITHOUT_CHALLENGE
     if values and not answer.headers.get("content-type", "").lower().startswith("application/json"):
         yield Departure.NOT_JSON_CONTENT_TYPE

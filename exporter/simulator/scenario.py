@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from exporter.catalogue import code_entry
-from exporter.config.values import Duration, Error, matching, parse_duration
+from exporter.config.values import Duration, Error, matching
 from exporter.document import Problem, load
+from exporter.durations import parse_duration
 
 Draw = Callable[[], float]
 """A number in [0, 1), uniformly."""
@@ -65,6 +66,8 @@ class Play(_Strict):
             return self
         if len(kinds) != 1:
             raise ValueError("must be exactly one of " + ", ".join(_KINDS) + ", or a status")
+        if (self.status or self.error or self.headers) and kinds[0] not in {"code", "body"}:
+            raise ValueError("status, error and headers go with a code or a body only")
         return self
 
 
@@ -102,6 +105,12 @@ class ScenarioFile(_Strict):
     repeat: Duration | None = Field(None, description="Start over after this time.")
     timeline: list[Entry] = []
 
+    @model_validator(mode="after")
+    def _within_period(self) -> Self:
+        if self.repeat and any(entry.end > self.repeat for entry in self.timeline):
+            raise ValueError("every entry must end before the scenario repeats")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -130,7 +139,7 @@ def load_scenario(path: Path) -> Scenario | list[Problem]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return [Problem(1, "", f"cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}")]
+        return [Problem(0, "", f"cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}")]
     return parse_scenario(text)
 
 

@@ -1,20 +1,21 @@
 """One request, one answer: a whole HTTP response, or the stage and reason why there is none."""
 
 import asyncio
+from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-import aiodns
 import aiohttp
 
 from exporter import __version__
 from exporter.catalogue import Reason, Stage
 from exporter.clock import Clock
-from exporter.model import Answer, Fault, Secret, TokenRequest, TokenResponse, TransportFailure
-from exporter.transport.connector import StagedConnector, can_trust, current, trust
+from exporter.model import Answer, Fault, Secret, TokenRequest, TokenResponse, TransportFailure, Unreadable
+from exporter.transport.connector import StagedConnector, current
 from exporter.transport.faults import FOREIGN, ExchangeError, fault_of
 from exporter.transport.progress import Progress
+from exporter.transport.trust import Trust
 
 MAX_BODY = 64 * 1024
 """Bytes of an answer that are read; a longer one is a fault."""
@@ -35,40 +36,45 @@ class Transport:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._trust = Trust()
         self._session: aiohttp.ClientSession
-        self._resolver: aiodns.DNSResolver
 
     async def __aenter__(self) -> Self:
-        can_trust(None)  # loads the system's authorities now, and not within the first attempt
-        self._resolver = aiodns.DNSResolver()
         self._session = aiohttp.ClientSession(
-            connector=StagedConnector(self._resolver),
+            connector=StagedConnector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,
         )
+        # One probe is one request: aiohttp would send a GET twice where the server closes without an answer.
+        self._session._retry_connection = False  # noqa: SLF001
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._session.close()
-        await self._resolver.close()
 
     async def send(self, request: TokenRequest, timeout: float) -> Answer:
         """Sends one request; the timeout in seconds covers the whole exchange. Never raises."""
-        if not can_trust(request.ca_file):
+        context = await self._trust.context(request.ca_file)
+        if isinstance(context, Unreadable):
             return TransportFailure(fault=Fault(Stage.LOCAL, Reason.CA_UNUSABLE))
         progress = Progress(self._clock)
+        current.set((progress, context))
         try:
             async with asyncio.timeout(timeout):
                 return await self._exchange(request, progress)
         except FOREIGN as error:
-            return TransportFailure(fault=fault_of(error, progress.stage), exchange=progress.exchange())
+            return TransportFailure(
+                fault=fault_of(error, progress.stage),
+                status=progress.status,
+                headers=progress.headers,
+                exchange=progress.exchange(),
+            )
 
     async def _exchange(self, request: TokenRequest, progress: Progress) -> TokenResponse:
-        current.set((progress, trust(request.ca_file)))
         async with self._session.request(
             request.method,
             request.url,
@@ -77,13 +83,17 @@ class Transport:
             allow_redirects=False,
         ) as response:
             progress.enter(Stage.BODY)
+            progress.status = response.status
+            progress.headers = _fields(response)
             body = await _read(response)
             return TokenResponse(
-                status=response.status,
-                headers=MappingProxyType({name.lower(): value for name, value in response.headers.items()}),
-                body=body,
-                exchange=progress.exchange(),
+                status=response.status, headers=progress.headers, body=body, exchange=progress.exchange()
             )
+
+
+def _fields(response: aiohttp.ClientResponse) -> Mapping[str, str]:
+    """The header fields by name in lower case; repeated ones as one list (RFC 9110 section 5.3)."""
+    return MappingProxyType({name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers})
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

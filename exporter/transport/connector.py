@@ -3,9 +3,7 @@
 import socket
 import ssl
 from contextvars import ContextVar
-from functools import cache
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import aiodns
@@ -22,6 +20,12 @@ MAX_ADDRESSES = 16
 NEXT_ADDRESS_AFTER = 0.25
 """Seconds before the next address is tried as well (RFC 8305 section 5)."""
 
+HANDSHAKE_TIMEOUT = 86400.0
+"""asyncio's own limit, out of the way: the deadline of the whole exchange is the one that counts."""
+
+SHUTDOWN_TIMEOUT = 0.1
+"""Seconds that a TLS connection may take to say goodbye; a peer that stalls would hold its descriptor for 30."""
+
 Address = tuple[int, socket.SocketKind, int, str, tuple[Any, ...]]
 
 current: ContextVar[tuple[Progress, ssl.SSLContext]] = ContextVar("current")
@@ -31,10 +35,9 @@ current: ContextVar[tuple[Progress, ssl.SSLContext]] = ContextVar("current")
 class StagedConnector(aiohttp.BaseConnector):
     """Makes one fresh connection a request, and tells the current exchange's progress of each step."""
 
-    def __init__(self, resolver: aiodns.DNSResolver) -> None:
+    def __init__(self) -> None:
         # The schedule limits how many probes run; a second limit here would wait unseen inside a probe's latency.
         super().__init__(force_close=True, limit=0)
-        self._resolver = resolver
 
     async def _create_connection(
         self,
@@ -45,36 +48,52 @@ class StagedConnector(aiohttp.BaseConnector):
         """Extension point of `BaseConnector`, as aiohttp's own connectors use it."""
         progress, context = current.get()
         host, port = req.url.raw_host or "", req.url.port or 0
-        addresses = await self._resolve(host, port)
+        addresses = await _resolve(host, port)
         progress.enter(Stage.CONNECT)
         connection = await aiohappyeyeballs.start_connection(
             addresses[:MAX_ADDRESSES], happy_eyeballs_delay=NEXT_ADDRESS_AFTER, interleave=1
         )
-        progress.address = str(connection.getpeername()[0])
-        if req.is_ssl():
-            progress.enter(Stage.TLS)
-            protocol = await self._open(connection, ssl=context, server_hostname=host.rstrip("."))
-            progress.certificate_expiry = _expiry(protocol)
-        else:
-            protocol = await self._open(connection)
+        try:
+            # Raises if the peer has reset the connection already.
+            progress.address = str(connection.getpeername()[0])
+            if req.is_ssl():
+                progress.enter(Stage.TLS)
+                protocol = await self._open(
+                    connection,
+                    ssl=context,
+                    server_hostname=host.rstrip("."),
+                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+                    ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
+                )
+                progress.certificate_expiry = _expiry(protocol)
+            else:
+                protocol = await self._open(connection)
+        except BaseException:
+            connection.close()
+            raise
         progress.enter(Stage.HEADERS)
         return protocol
-
-    async def _resolve(self, host: str, port: int) -> list[Address]:
-        if (literal := _literal(host, port)) is not None:
-            return [literal]
-        found = await self._resolver.getaddrinfo(host, port=port, type=socket.SOCK_STREAM)
-        addresses = [
-            (node.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (node.addr[0].decode("ascii"), *node.addr[1:]))
-            for node in found.nodes
-        ]
-        if not addresses:
-            raise ExchangeError(Fault(Stage.DNS, Reason.NO_ADDRESS))
-        return addresses
 
     async def _open(self, connection: socket.socket, **tls: Any) -> ResponseHandler:
         _, protocol = await self._loop.create_connection(self._factory, sock=connection, **tls)
         return protocol
+
+
+async def _resolve(host: str, port: int) -> list[Address]:
+    """The addresses of a host, asked for afresh: a resolver that is kept answers out of a cache of its own."""
+    if (literal := _literal(host, port)) is not None:
+        return [literal]
+    resolver = aiodns.DNSResolver()
+    try:
+        found = await resolver.getaddrinfo(host, port=port, type=socket.SOCK_STREAM)
+    finally:
+        await resolver.close()
+    if not found.nodes:
+        raise ExchangeError(Fault(Stage.DNS, Reason.NO_ADDRESS))
+    return [
+        (node.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (node.addr[0].decode("ascii"), *node.addr[1:]))
+        for node in found.nodes
+    ]
 
 
 def _literal(host: str, port: int) -> Address | None:
@@ -90,18 +109,3 @@ def _expiry(protocol: ResponseHandler) -> float | None:
     transport = protocol.transport
     certificate = transport.get_extra_info("peercert") if transport else None
     return float(ssl.cert_time_to_seconds(certificate["notAfter"])) if certificate else None
-
-
-@cache
-def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """The system's trusted authorities, or only those of a file. Raises OSError."""
-    return ssl.create_default_context(cafile=ca_file)
-
-
-def can_trust(ca_file: Path | None) -> bool:
-    """Whether there are authorities to trust."""
-    try:
-        trust(ca_file)
-    except OSError:
-        return False
-    return True

@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import os
+import re
 import ssl
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -35,6 +37,7 @@ _CONNECTING: Mapping[int | None, Reason] = MappingProxyType(
         errno.ECONNRESET: Reason.RESET,
         errno.EHOSTUNREACH: Reason.UNREACHABLE,
         errno.ENETUNREACH: Reason.UNREACHABLE,
+        errno.ENOTCONN: Reason.RESET,
         errno.ETIMEDOUT: Reason.TIMEOUT,
     }
 )
@@ -48,6 +51,9 @@ _VERIFYING: Mapping[int, Reason] = MappingProxyType(
         64: Reason.HOST_MISMATCH,
     }
 )
+
+
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 class ExchangeError(Exception):
@@ -71,7 +77,25 @@ def fault_of(error: BaseException, stage: Stage) -> Fault:
         error = error.__cause__
     if isinstance(error, OSError) and (local := _LOCAL.get(error.errno)) is not None:
         return Fault(Stage.LOCAL, local)
+    if stage is Stage.DNS and _out_of_descriptors():
+        # c-ares says no more than that it could not reach a name server.
+        return Fault(Stage.LOCAL, Reason.FD_EXHAUSTED)
     return Fault(stage, _reason(error, stage))
+
+
+def _out_of_descriptors() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in {errno.EMFILE, errno.ENFILE}
+    return False
+
+
+def _last_errno(error: BaseException) -> int | None:
+    """The number of what the last address met: of several different ones only their text is left."""
+    number = getattr(error, "errno", None)
+    told = _ERRNO.findall(str(error))
+    return number if number is not None or not told else int(told[-1])
 
 
 def _reason(error: BaseException, stage: Stage) -> Reason:
@@ -84,7 +108,7 @@ def _reason(error: BaseException, stage: Stage) -> Reason:
         case Stage.DNS:
             return _RESOLVING.get(error.args[0], Reason.FAILED) if isinstance(error, DNSError) else Reason.FAILED
         case Stage.CONNECT:
-            return _CONNECTING.get(getattr(error, "errno", None), Reason.FAILED)
+            return _CONNECTING.get(_last_errno(error), Reason.FAILED)
         case Stage.TLS:
             if isinstance(error, ssl.SSLCertVerificationError):
                 return _VERIFYING.get(error.verify_code, Reason.UNTRUSTED)

@@ -21,7 +21,7 @@ _PHASES: Mapping[Stage, Phase] = MappingProxyType(
 class Progress:
     """The stopwatch of one exchange: entering a stage ends the phase before it."""
 
-    __slots__ = ("_clock", "_phases", "_since", "address", "certificate_expiry", "stage")
+    __slots__ = ("_clock", "_phases", "_since", "address", "certificate_expiry", "headers", "stage", "status")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -30,6 +30,8 @@ class Progress:
         self.stage = Stage.DNS
         self.address = ""
         self.certificate_expiry: float | None = None
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = MappingProxyType({})
 
     def enter(self, stage: Stage) -> None:
         """Goes on to the next stage."""

@@ -1,6 +1,7 @@
 """The exporter's own HTTP side."""
 
+from exporter.web.evidence import Records
 from exporter.web.probe import ProbeReport
 from exporter.web.server import Listener, Ports, make_app
 
-__all__ = ["Listener", "Ports", "ProbeReport", "make_app"]
+__all__ = ["Listener", "Ports", "ProbeReport", "Records", "make_app"]

@@ -1,16 +1,16 @@
-"""/metrics: rendered once for simultaneous scrapers, and off the event loop."""
+"""/metrics: rendered once for simultaneous scrapers."""
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from exporter.web.negotiate import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 
-Render = Callable[[bool], bytes]
-"""All samples; the argument asks for OpenMetrics."""
+Render = Callable[[bool], Awaitable[bytes]]
+"""All samples, without holding up the event loop; the argument asks for OpenMetrics."""
 
 _FAST = 1  # of gzip's levels: a scrape is read once and thrown away
 
@@ -36,13 +36,13 @@ class Scrapes:
     async def _shared(self, form: _Form) -> bytes:
         task = self._under_way.get(form)
         if task is None:
-            task = asyncio.create_task(asyncio.to_thread(self._make, form))
+            task = asyncio.create_task(self._make(form))
             self._under_way[form] = task
             task.add_done_callback(lambda _: self._under_way.pop(form))
         # Shielded: a scraper that hangs up must not take the others' answer with it.
         return await asyncio.shield(task)
 
-    def _make(self, form: _Form) -> bytes:
+    async def _make(self, form: _Form) -> bytes:
         openmetrics, compressed = form
-        body = self.render(openmetrics)
-        return gzip.compress(body, _FAST) if compressed else body
+        body = await self.render(openmetrics)
+        return await asyncio.to_thread(gzip.compress, body, _FAST) if compressed else body

@@ -6,9 +6,11 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from exporter.model import Config
+from exporter.web.evidence import Records, page
+from exporter.web.evidence import add_routes as add_evidence_routes
 from exporter.web.metrics import Render, Scrapes
 from exporter.web.pages import STYLE, landing
 from exporter.web.probe import ProbeNow
@@ -33,15 +35,16 @@ class Ports:
     config: Callable[[], Config]
     render: Render
     probe_now: ProbeNow
+    records: Records
     ready: Callable[[], bool]
 
 
 def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
-    """The application with every path; it serves at most so many requests at a time, 0 is no limit."""
-    app = web.Application(middlewares=[_secure, _limit(max_requests)])
+    """The application with every path; at most so many scrapes and so many probes run at a time, 0 is no limit."""
+    app = web.Application(middlewares=[_secure])
 
     async def index(_request: web.Request) -> web.Response:
-        return web.Response(text=landing(ports.config().targets), content_type="text/html")
+        return page(landing(ports.config().targets))
 
     async def style(_request: web.Request) -> web.Response:
         return web.Response(text=STYLE, content_type="text/css")
@@ -58,9 +61,10 @@ def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
 
     app.router.add_get("/", index)
     app.router.add_get("/style.css", style)
-    app.router.add_get("/metrics", Scrapes(ports.render).handle)
-    app.router.add_get("/probe", probe_handler(ports.probe_now))
+    app.router.add_get("/metrics", _limited(Scrapes(ports.render).handle, max_requests))
+    app.router.add_get("/probe", _limited(probe_handler(ports.probe_now), max_requests))
     app.router.add_get("/config", config)
+    add_evidence_routes(app.router, ports.records)
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
     return app
@@ -77,21 +81,21 @@ async def _secure(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-def _limit(max_requests: int) -> Middleware:
+def _limited(handler: Handler, most: int) -> Handler:
+    """The handler for so many requests at a time; each has its own count, and health has none."""
     under_way = 0
 
-    @web.middleware
-    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def limited(request: web.Request) -> web.StreamResponse:
         nonlocal under_way
-        if max_requests and under_way >= max_requests:
-            raise web.HTTPServiceUnavailable(text=f"{max_requests} requests are being served already\n")
+        if most and under_way >= most:
+            raise web.HTTPServiceUnavailable(text=f"{most} requests of this path are being served already\n")
         under_way += 1
         try:
             return await handler(request)
         finally:
             under_way -= 1
 
-    return limit
+    return limited
 
 
 class Listener:
@@ -102,6 +106,7 @@ class Listener:
             app,
             access_log=None,
             handle_signals=False,
+            handler_cancellation=True,
             keepalive_timeout=IDLE_TIMEOUT,
             shutdown_timeout=SHUTDOWN_TIMEOUT,
         )

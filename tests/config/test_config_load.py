@@ -238,9 +238,9 @@ def test_a_config_cannot_be_changed() -> None:
     ("content", "complaint"),
     [
         pytest.param(b"", "line 1: the file is empty", id="an empty file"),
-        pytest.param(GOOD.encode("utf-16"), "line 1: is not UTF-8 text", id="UTF-16"),
-        pytest.param(b"targets: \xff", "line 1: is not UTF-8 text", id="bytes that are no UTF-8"),
-        pytest.param(None, "line 1: cannot be read: No such file or directory", id="a missing file"),
+        pytest.param(GOOD.encode("utf-16"), "is not UTF-8 text; save it as UTF-8", id="UTF-16"),
+        pytest.param(b"targets: \xff", "is not UTF-8 text; save it as UTF-8", id="bytes that are no UTF-8"),
+        pytest.param(None, "cannot be read: No such file or directory", id="a missing file"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None, complaint: str) -> None:
@@ -251,7 +251,7 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes 
 
 
 def test_a_folder_is_no_config_file(tmp_path: Path) -> None:
-    assert listed(load_config(tmp_path)) == [Problem(1, "", "cannot be read: Is a directory")]
+    assert listed(load_config(tmp_path)) == [Problem(0, "", "cannot be read: Is a directory")]
 
 
 def listed(found: Config | list[Problem]) -> list[Problem]:

@@ -20,9 +20,8 @@ from exporter.config.values import (
     Url,
     Variable,
     one_of,
-    parse_duration,
-    show_duration,
 )
+from exporter.durations import parse_duration, show_duration
 
 YEAR = 365 * 24 * 3600 * 1000
 

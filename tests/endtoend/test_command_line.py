@@ -1,6 +1,7 @@
 """What a user types, and what they get."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -65,7 +66,10 @@ def test_check_names_secrets_that_cannot_be_read(tmp_path: Path) -> None:
     ended = run("check", f"--config.file={config}", environment={"CONTOSO_SECRET": "x"})
 
     assert ended.returncode == 2
-    assert "target contoso-graph: its secret cannot be read or is empty" in ended.stderr
+    assert (
+        "target contoso-graph: its secret cannot be read: /run/secrets/contoso: No such file or directory"
+        in ended.stderr
+    )
     assert "contoso-graph-basic" not in ended.stderr
 
 
@@ -175,6 +179,7 @@ def test_serve_probes_and_hides_its_secrets_and_ends_in_order(tmp_path: Path) ->
         ) as exporter:
             exporter.until(lambda: sum(exporter.samples("token_probe_attempts_total")) >= 12)
             attempts = exporter.samples("token_probe_attempts_total")
+            metrics = exporter.get("/metrics")
             shown = exporter.get("/config") + exporter.get("/metrics") + exporter.get("/")
             debug = exporter.get("/probe?target=invalid-client&debug=true")
             status = exporter.stop()
@@ -183,10 +188,20 @@ def test_serve_probes_and_hides_its_secrets_and_ends_in_order(tmp_path: Path) ->
 
     assert len(attempts) == 6
     assert status == 0
+    for target in ("invalid-request", "invalid-client", "invalid-scope"):
+        made = values(metrics, f'token_probe_attempts_total{{target="{target}"}}')
+        ended = values(metrics, f'token_probe_duration_seconds_count{{outcome="success",target="{target}"}}')
+        failed = values(metrics, rf'token_probe_failures_total{{.*target="{target}"}}')
+        assert sum(made) == sum(ended) + sum(failed) > 0
     assert "Traceback" not in logged
     for text in (shown, debug, logged):
         assert "deliberately-wrong" not in text
     assert "Authorization: <secret>" in debug
+
+
+def values(metrics: str, pattern: str) -> list[float]:
+    """The values of the samples whose name and labels match."""
+    return [float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if re.match(pattern, line)]
 
 
 def test_a_port_in_use_is_told_in_one_line() -> None:
@@ -203,5 +218,6 @@ def test_the_demo_shows_aadsts50000_and_stops_on_ctrl_c() -> None:
     """Also in the middle of everything."""
     with running("demo", "--web.listen-address=127.0.0.1:0") as demo:
         assert "token_probe_errors_total" in demo.get("/metrics")
-        assert demo.samples(r'token_probe_errors_total\{.*AADSTS50000.*target="contoso-graph"') == [0.0]
+        demo.until(lambda: sum(demo.samples(r"token_probe_errors_total\{.*AADSTS50000")) > 0, within=60)
+        assert "AADSTS50000" in demo.get("/failures")
         assert demo.stop(signal.SIGINT) == 0

@@ -13,20 +13,6 @@ from processes import Running, fetch, free_port, read_until, running
 from servers import TokenEndpoint, token_endpoint
 from tools import require_tool
 
-CONFIG = """
-defaults: {{interval: 500ms, timeout: 400ms}}
-targets:
-  - name: contoso-graph
-    provider: entra
-    tenant: contoso.onmicrosoft.com
-    authority_host: http://127.0.0.1:{port}
-    allow_http: true
-    grant: client_credentials
-    client_id: 00000000-0000-4000-8000-000000000001
-    scope: https://graph.microsoft.com/.default
-    credential: {{client_secret: simulated-secret}}
-"""
-
 SCRAPE = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
@@ -52,7 +38,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     program = require_tool("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("chain")
     with token_endpoint() as endpoint:
-        (folder / "config.yaml").write_text(CONFIG.format(port=endpoint.server_port))
+        (folder / "config.yaml").write_text(endpoint.config("500ms", "400ms"))
         with running(
             "serve", "--web.listen-address=127.0.0.1:0", f"--config.file={folder / 'config.yaml'}"
         ) as exporter:

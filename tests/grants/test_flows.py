@@ -225,7 +225,8 @@ def test_an_issuer_that_allows_http_may_name_an_http_endpoint() -> None:
 )
 def test_bad_metadata_ends_the_flow_before_the_secret_is_sent(answer: TokenResponse, reason: Reason) -> None:
     flow, _ = start(OIDC)
-    assert finish(flow, answer) == Outcome.failed(Category.PROTOCOL, Stage.OAUTH, reason)
+    category = Category.CONFIG if reason is Reason.ISSUER_MISMATCH else Category.PROTOCOL
+    assert finish(flow, answer) == Outcome.failed(category, Stage.OAUTH, reason)
 
 
 def test_missing_metadata_fails_even_where_a_refusal_is_expected() -> None:

@@ -209,6 +209,7 @@ RECORDED: list[tuple[str, int, dict[str, str], bytes, Category, tuple[Stage, Rea
         Category.SERVICE_FAULT, REFUSED, Said("", "AADSTS50000", ids=False),
     ),
     ("an empty 404", 404, {}, b"", Category.PROTOCOL, (Stage.HTTP, Reason.CLIENT_ERROR), SILENT),
+    ("a page with a 403", 403, {}, PAGE, Category.PROTOCOL, (Stage.HTTP, Reason.CLIENT_ERROR), SILENT),
     ("JSON without an error", 405, JSON, b'{"code":"MethodNotAllowed"}', Category.PROTOCOL, MALFORMED, SILENT),
     ("an error that is a list", 400, JSON, b'{"error":["invalid_client"]}', Category.PROTOCOL, MALFORMED, SILENT),
     ("an error of half a pair", 400, JSON, rb'{"error":"\ud800"}', Category.PROTOCOL, MALFORMED, SILENT),
@@ -588,7 +589,7 @@ def test_an_unusable_token_endpoint_is_the_providers_fault(endpoint: object, all
 @pytest.mark.parametrize("issuer", [None, "", ISSUER + "/", ISSUER.upper(), "https://evil.example", [ISSUER]])
 def test_metadata_of_another_issuer_is_refused(issuer: object) -> None:
     outcome = find(200, metadata(issuer=issuer))
-    assert outcome == Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.ISSUER_MISMATCH)
+    assert outcome == Outcome.failed(Category.CONFIG, Stage.OAUTH, Reason.ISSUER_MISMATCH)
 
 
 NO_METADATA = [
@@ -598,7 +599,9 @@ NO_METADATA = [
     (302, b"", Category.PROTOCOL, REDIRECT),
     (204, b"", Category.PROTOCOL, UNEXPECTED),
     (400, entra("invalid_tenant", 90002), Category.CONFIG, REFUSED),
-    (404, b"", Category.PROTOCOL, (Stage.HTTP, Reason.CLIENT_ERROR)),
+    (404, b"", Category.CONFIG, (Stage.HTTP, Reason.CLIENT_ERROR)),
+    (404, PAGE, Category.CONFIG, (Stage.HTTP, Reason.CLIENT_ERROR)),
+    (403, PAGE, Category.PROTOCOL, (Stage.HTTP, Reason.CLIENT_ERROR)),
     (429, b"", Category.THROTTLED, THROTTLED),
     (500, metadata(), Category.SERVICE_FAULT, SERVER_ERROR),
     (503, PAGE, Category.SERVICE_TRANSIENT, SERVER_ERROR),

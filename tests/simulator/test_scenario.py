@@ -97,6 +97,11 @@ def test_every_kind_of_answer_can_be_written(answer: str) -> None:
         ("name: x\ntimeline: [{from: 0s, to: 1s, answer: {reset: true, stall: body}}]", "must be exactly one of"),
         ("name: x\ntimeline: [{from: 0s, to: 1, answer: token}]", "must be a duration"),
         ("name: x\ntimeline: [{from: 0s, to: 1s, ratio: 2.0, answer: token}]", "less than or equal to 1"),
+        (
+            "name: x\ntimeline: [{from: 0s, to: 1s, answer: {stall: body, status: 500}}]",
+            "go with a code or a body only",
+        ),
+        ("name: x\nrepeat: 1m\ntimeline: [{from: 0s, to: 2m, answer: token}]", "must end before the scenario repeats"),
         ("", "the file is empty"),
     ],
 )

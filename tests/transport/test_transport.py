@@ -1,6 +1,10 @@
 """What the transport makes of real sockets."""
 
 import asyncio
+import contextlib
+import errno
+import os
+import resource
 import socket
 import ssl
 import struct
@@ -16,6 +20,7 @@ from exporter.clock import SystemClock
 from exporter.model import Fault, Secret, TokenRequest, TokenResponse, TransportFailure
 from exporter.transport import Transport
 from exporter.transport.client import MAX_BODY
+from exporter.transport.faults import fault_of
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 FORM = (("grant_type", "client_credentials"), ("client_secret", Secret("s+/ &")))
@@ -283,3 +288,121 @@ async def test_a_timeout_ends_in_time(transport: Transport) -> None:
         await transport.send(post(port), 0.2)
 
     assert clock.monotonic() - began < 0.45
+
+
+async def test_one_request_is_one_request(transport: Transport) -> None:
+    """Aiohttp would ask twice where a GET is met by a server that closes."""
+    asked: list[int] = []
+
+    async def count(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        asked.append(1)
+
+    async with raw_server(count) as port:
+        answer = await transport.send(TokenRequest(url=f"http://127.0.0.1:{port}/"), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert asked == [1]
+
+
+async def test_repeated_header_fields_are_one_list(transport: Transport) -> None:
+    """A second challenge does not hide the first (RFC 9110 section 5.3)."""
+    challenges = b"WWW-Authenticate: Basic realm=x\r\nWWW-Authenticate: Bearer\r\n"
+    async with raw_server(answering(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n" + challenges + b"\r\n")) as port:
+        answer = await transport.send(post(port), 5)
+
+    assert isinstance(answer, TokenResponse)
+    assert answer.headers["www-authenticate"] == "Basic realm=x, Bearer"
+
+
+async def test_the_head_of_a_broken_answer_is_kept(transport: Transport) -> None:
+    """Status and ids arrived before the body broke off."""
+    torn = b"HTTP/1.1 503 No\r\nx-ms-request-id: abc\r\nContent-Length: 100\r\n\r\n{"
+    async with raw_server(answering(torn)) as port:
+        answer = await transport.send(post(port), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert (answer.status, answer.headers["x-ms-request-id"]) == (503, "abc")
+
+
+async def test_a_ca_file_that_changed_is_read_again(
+    transport: Transport, authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> None:
+    """A rotated authority needs no restart."""
+    async with raw_server(answering(OK), server_context(trustme.CA(), "localhost")) as stranger:
+        before = await transport.send(post(stranger, "https", ca_file=ca_file), 5)
+    renewed = trustme.CA()
+    renewed.cert_pem.write_to_path(tmp_path / "new.pem")
+    (tmp_path / "new.pem").replace(ca_file)
+    async with raw_server(answering(OK), server_context(renewed, "localhost")) as port:
+        after = await transport.send(post(port, "https", ca_file=ca_file), 5)
+
+    assert isinstance(before, TransportFailure)
+    assert isinstance(after, TokenResponse)
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", b"\xff\xfe"])
+async def test_a_ca_file_without_a_certificate_is_our_own_fault(
+    transport: Transport, tmp_path: Path, content: bytes
+) -> None:
+    """Nothing is sent."""
+    (tmp_path / "ca.pem").write_bytes(content)
+
+    answer = await transport.send(post(1, "https", ca_file=tmp_path / "ca.pem"), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.LOCAL, Reason.CA_UNUSABLE)
+
+
+async def test_a_fifo_for_a_ca_file_holds_nobody_up(transport: Transport, tmp_path: Path) -> None:
+    """It is never opened for good."""
+    os.mkfifo(tmp_path / "ca.pem")
+
+    answer = await transport.send(post(1, "https", ca_file=tmp_path / "ca.pem"), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.LOCAL, Reason.CA_UNUSABLE)
+
+
+@pytest.mark.parametrize(
+    ("error", "stage", "reason"),
+    [
+        (OSError(errno.ENOTCONN, "not connected"), Stage.CONNECT, Reason.RESET),
+        (OSError("Multiple exceptions: [Errno 101] Network, [Errno 111] Refused"), Stage.CONNECT, Reason.REFUSED),
+        (OSError("what"), Stage.CONNECT, Reason.FAILED),
+        (OSError(errno.ENETUNREACH, "no route"), Stage.CONNECT, Reason.UNREACHABLE),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), Stage.TLS, Reason.RESET),
+        (ssl.SSLError(1, "handshake"), Stage.TLS, Reason.HANDSHAKE),
+        (TimeoutError(), Stage.BODY, Reason.TIMEOUT),
+    ],
+)
+def test_an_exception_becomes_the_reason_of_its_stage(error: Exception, stage: Stage, reason: Reason) -> None:
+    """Where sockets race, the mapping itself is tried."""
+    assert fault_of(error, stage) == Fault(stage, reason)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(errno.EMFILE, Reason.FD_EXHAUSTED), (errno.EADDRNOTAVAIL, Reason.NO_PORTS)]
+)
+def test_what_this_machine_lacks_is_our_own_fault(number: int, reason: Reason) -> None:
+    """At whatever stage it is noticed."""
+    assert fault_of(OSError(number, "none left"), Stage.CONNECT) == Fault(Stage.LOCAL, reason)
+
+
+async def test_running_out_of_descriptors_is_not_the_name_servers_fault(transport: Transport) -> None:
+    """c-ares reports it as a failure to ask one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    kept = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                kept.append(os.open(os.devnull, os.O_RDONLY))
+        answer = await transport.send(TokenRequest(url="https://login.example/token", form=FORM), 3)
+    finally:
+        for descriptor in kept:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.LOCAL, Reason.FD_EXHAUSTED)

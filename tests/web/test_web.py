@@ -2,17 +2,18 @@
 
 import asyncio
 import gzip
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
-from fakes import make_target
+from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal
 from servers import application
 
+from exporter.history import History
 from exporter.model import Config
-from exporter.web import Ports, ProbeReport, make_app
+from exporter.ticket import Ticket, make_ticket
+from exporter.web import Ports, ProbeReport, Records, make_app
 from exporter.web.probe import scrape_timeout
 
 
@@ -22,12 +23,19 @@ class Behind:
 
     is_ready: bool = True
     renders: int = 0
-    go_on: threading.Event = field(default_factory=threading.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[str, float | None]] = field(default_factory=list)
+    history: History = field(default_factory=History)
+    tickets: list[tuple[str, str, float]] = field(default_factory=list)
 
-    def render(self, openmetrics: bool) -> bytes:
+    def ticket(self, code: str, target: str, since: float) -> Ticket:
+        self.tickets.append((code, target, since))
+        failures = self.history.failures()
+        return make_ticket(failures, self.history.tallies(0), code=code, target=target, since=0, until=0)
+
+    async def render(self, openmetrics: bool) -> bytes:
         self.renders += 1
-        self.go_on.wait(10)
+        await self.go_on.wait()
         return b"openmetrics\n" if openmetrics else b"text\n"
 
     async def probe_now(self, name: str, timeout: float | None) -> ProbeReport | None:
@@ -38,7 +46,13 @@ class Behind:
 
     def ports(self) -> Ports:
         config = Config(targets=(make_target("<b>contoso</b>"),), concurrency=1, shown="targets: <secret>\n")
-        return Ports(config=lambda: config, render=self.render, probe_now=self.probe_now, ready=lambda: self.is_ready)
+        return Ports(
+            config=lambda: config,
+            render=self.render,
+            probe_now=self.probe_now,
+            records=Records(failures=self.history.failures, find=self.history.find, ticket=self.ticket),
+            ready=lambda: self.is_ready,
+        )
 
 
 @pytest.fixture
@@ -83,14 +97,14 @@ async def test_simultaneous_scrapers_share_one_rendering(client: aiohttp.ClientS
     """Those who come while one is under way wait for it; the event loop goes on meanwhile."""
     behind.go_on.clear()
     scrapes = [asyncio.create_task(client.get("/metrics")) for _ in range(4)]
-    await (await client.get("/-/healthy")).read()
-    while behind.renders == 0:  # noqa: ASYNC110 - another thread renders; the loop stays free
-        await asyncio.sleep(0)
+    for _ in scrapes:
+        # Each of these goes round the server once, after the scrapes that were sent before it.
+        await (await client.get("/-/healthy")).read()
     behind.go_on.set()
     answers = [await (await scrape).read() for scrape in scrapes]
 
     assert answers == [b"text\n"] * 4
-    assert behind.renders <= 2
+    assert behind.renders == 1
 
 
 async def test_a_failed_probe_is_an_answer(client: aiohttp.ClientSession, behind: Behind) -> None:
@@ -172,10 +186,12 @@ async def test_the_config_is_shown_as_plain_text(client: aiohttp.ClientSession) 
 
 
 async def test_more_requests_than_the_limit_are_turned_away(client: aiohttp.ClientSession, behind: Behind) -> None:
-    """They get 503 at once and can come again."""
+    """They get 503 at once; health and other paths are not affected."""
     behind.go_on.clear()
     scrapes = [asyncio.create_task(client.get("/metrics")) for _ in range(6)]
     done, _ = await asyncio.wait(scrapes, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    assert (await client.get("/-/healthy")).status == 200
+    assert (await client.get("/probe?target=contoso")).status == 200
     behind.go_on.set()
     statuses = sorted([(await scrape).status for scrape in scrapes])
 
@@ -192,3 +208,74 @@ async def test_other_paths_and_methods_are_refused(
 
     assert answer.status == status
     assert "Content-Security-Policy" in answer.headers
+
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+async def test_failures_are_listed_and_shown(client: aiohttp.ClientSession, behind: Behind) -> None:
+    """Newest first, with links to each, to its code and to the evidence."""
+    answer = refusal(50000, "server_error", 500)
+    hostile = refusal(50000, "server_error", 500, body=answer.body.replace(b"text", HOSTILE.encode()))
+    prober = make_prober(ScriptedSend([hostile]), FakeClock())
+    behind.history.record(await prober.probe(make_target(HOSTILE)))
+
+    listed = await (await client.get("/failures")).text()
+    shown = await (await client.get("/failures/1")).text()
+
+    assert 'href="/failures/1"' in listed
+    assert 'href="/codes/AADSTS50000"' in listed
+    assert "00000000-0000-4000-8000-00000000000a" in shown
+    for text in (listed, shown):
+        assert "<script" not in text
+        assert "&lt;script&gt;" in text
+    assert (await client.get("/failures/2")).status == 404
+    assert (await client.get("/failures/x")).status == 404
+
+
+async def test_nothing_failed_is_a_page_too(client: aiohttp.ClientSession) -> None:
+    """It says so."""
+    assert "No failure is kept" in await (await client.get("/failures")).text()
+
+
+@pytest.mark.parametrize(
+    ("query", "asked", "content_type"),
+    [
+        ("", ("", "", 3600.0), "text/plain"),
+        ("?code=AADSTS50000&since=30m", ("AADSTS50000", "", 1800.0), "text/plain"),
+        ("?code=50000&target=contoso&format=json", ("AADSTS50000", "contoso", 3600.0), "application/json"),
+        ("?format=csv&since=1d", ("", "", 86400.0), "text/csv"),
+    ],
+)
+async def test_evidence_comes_in_three_forms(
+    client: aiohttp.ClientSession, behind: Behind, query: str, asked: tuple[str, str, float], content_type: str
+) -> None:
+    """By code, with or without its prefix, by target, and since when."""
+    answer = await client.get(f"/evidence{query}")
+
+    assert (answer.status, answer.content_type) == (200, content_type)
+    assert behind.tickets == [asked]
+
+
+@pytest.mark.parametrize("query", ["?format=xml", "?since=yesterday", "?since=0s", "?since=-1h"])
+async def test_evidence_refuses_what_makes_no_sense(client: aiohttp.ClientSession, query: str) -> None:
+    """With a sentence that says what to write."""
+    answer = await client.get(f"/evidence{query}")
+
+    assert answer.status == 400
+    assert "must be" in await answer.text()
+
+
+async def test_a_code_has_a_page(client: aiohttp.ClientSession) -> None:
+    """Name, meaning, side, what to do; also for OAuth errors, codes split off and codes that nobody knows."""
+    known = await (await client.get("/codes/AADSTS50000")).text()
+    error = await (await client.get("/codes/invalid_client")).text()
+    split = await (await client.get("/codes/AADSTS5000042")).text()
+    unknown = await (await client.get("/codes/AADSTS99999")).text()
+
+    assert "TokenIssuanceError" in known
+    assert "service_fault" in known
+    assert "credential_invalid" in error
+    assert "it splits AADSTS50000" in split
+    assert "does not know this code" in unknown
+    assert (await client.get("/codes/bogus")).status == 404

@@ -1,6 +1,8 @@
-"""From results to series: every metric name of the exporter lives here, and nowhere else."""
+"""The series of /metrics."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from prometheus_client import (
@@ -12,16 +14,12 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
     Summary,
-    disable_created_metrics,
 )
-from prometheus_client.exposition import generate_latest as text_latest
-from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
 
 from exporter import __version__
 from exporter.catalogue import (
     FAILURE_CATEGORIES,
     REASONS,
-    REGISTERED_ERRORS,
     WATCHED_ERRORS,
     Category,
     Phase,
@@ -30,7 +28,8 @@ from exporter.catalogue import (
     Stage,
     code_entry,
 )
-from exporter.model import ErrorCode, ProbeResult, Target
+from exporter.metrics.labels import OTHER, child, error_label
+from exporter.model import ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
 from exporter.providers import PROVIDERS
 
 LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
@@ -39,25 +38,16 @@ DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 CODE_BUDGET = 20
 """Codes without a catalogue entry that get a series of their own for one target; further ones share `other`."""
 
-OTHER = "other"
+_EXEMPLAR = re.compile(r"[A-Za-z0-9_.:-]{1,48}")
+"""What an id must look like to be an exemplar: with both ids and their names it stays within 128 characters."""
+
 CURRENT = "current"
 """The `credential` label of a target's only credential."""
 
 _IDENTITY_LABELS = ("target", "provider", "cloud", "tenant", "grant", "client_id")
 
-_ANSWERED_STAGE = Stage.OAUTH
-"""A failure of this stage was told in OAuth's own words and is counted by code and error."""
-
-_UNANSWERED_STAGES = tuple(stage for stage in Stage if stage is not _ANSWERED_STAGE)
-
-# The moment a series was made tells nothing here, and would double what a scrape carries.
-disable_created_metrics()  # type: ignore[no-untyped-call]
-
-
-def exposition(registry: CollectorRegistry, *, openmetrics: bool) -> bytes:
-    """All samples of a registry in OpenMetrics 1.0 or in Prometheus's text format 0.0.4."""
-    latest: Callable[[CollectorRegistry], bytes] = openmetrics_latest if openmetrics else text_latest
-    return latest(registry)
+_ANSWERED = frozenset({(Stage.OAUTH, Reason.REFUSED), (Stage.OAUTH, Reason.ERROR_IN_200)})
+"""Failures that were told in OAuth's own words; they are counted by code and error."""
 
 
 @dataclass(slots=True)
@@ -77,6 +67,8 @@ class Recorder:
         self._targets = {target.name: _Watched() for target in listed}
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
+        self._held = False
+        self._waiting: list[ProbeResult] = []
         self._own_labels = sorted({name for target in listed for name, _ in target.labels})
         self._make_attempt_metrics()
         self._make_state_metrics()
@@ -85,22 +77,43 @@ class Recorder:
             self._watch(target)
         self._target_count.set(len(listed))
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets results wait while the block runs, so that a rendering in another thread sees whole attempts only."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            waiting, self._waiting = self._waiting, []
+            for result in waiting:
+                self._count(result)
+
     def record(self, result: ProbeResult) -> None:
         """Counts one finished attempt."""
+        if self._held:
+            self._waiting.append(result)
+        else:
+            self._count(result)
+
+    def _count(self, result: ProbeResult) -> None:
         name, outcome = result.target.name, result.outcome
-        self._attempts.labels(name).inc()
-        self._last_attempt.labels(name).set(result.started_at)
-        self._success.labels(name).set(outcome.success)
-        self._duration.labels(name, "success" if outcome.success else "failure").observe(result.duration)
+        if name not in self._targets:
+            return
+        child(self._attempts, name).inc()
+        child(self._last_attempt, name).set(result.started_at)
+        child(self._success, name).set(outcome.success)
+        duration = child(self._duration, name, "success" if outcome.success else "failure")
+        duration.observe(result.duration, _exemplar(result))
         for phase, seconds in result.exchange.phases.items():
-            self._phases.labels(name, phase).observe(seconds)
+            child(self._phases, name, phase).observe(seconds)
         if result.exchange.certificate_expiry is not None:
-            self._certificate_expiry.labels(name).set(result.exchange.certificate_expiry)
+            child(self._certificate_expiry, name).set(result.exchange.certificate_expiry)
         if result.evidence.clock_difference is not None:
-            self._clock_skew.labels(name).set(result.evidence.clock_difference)
+            child(self._clock_skew, name).set(result.evidence.clock_difference)
         if result.target.credential is not None:
             readable = outcome.failure is None or outcome.failure.fault.reason is not Reason.SECRET_UNREADABLE
-            self._credential_readable.labels(name, CURRENT).set(readable)
+            child(self._credential_readable, name, CURRENT).set(readable)
         if outcome.success:
             self._record_success(result)
         else:
@@ -109,10 +122,10 @@ class Recorder:
     def _record_success(self, result: ProbeResult) -> None:
         name = result.target.name
         self._targets[name].consecutive_failures = 0
-        self._consecutive_failures.labels(name).set(0)
-        self._last_success.labels(name).set(result.started_at)
+        child(self._consecutive_failures, name).set(0)
+        child(self._last_success, name).set(result.started_at)
         if result.outcome.token_lifetime is not None:
-            self._token_lifetime.labels(name).set(result.outcome.token_lifetime)
+            child(self._token_lifetime, name).set(result.outcome.token_lifetime)
 
     def _record_failure(self, result: ProbeResult) -> None:
         name, failure, refusal = result.target.name, result.outcome.failure, result.outcome.refusal
@@ -120,21 +133,21 @@ class Recorder:
             return
         watched = self._targets[name]
         watched.consecutive_failures += 1
-        self._consecutive_failures.labels(name).set(watched.consecutive_failures)
-        self._failures.labels(name, failure.side, failure.category).inc()
-        if failure.fault.stage in _UNANSWERED_STAGES:
-            self._transport_failures.labels(name, failure.fault.stage, failure.fault.reason).inc()
+        child(self._consecutive_failures, name).set(watched.consecutive_failures)
+        child(self._failures, name, failure.side, failure.category).inc()
         if refusal is None:
+            child(self._transport_failures, name, failure.fault.stage, failure.fault.reason).inc()
             return
         if refusal.code is not None:
-            self._errors.labels(name, *self._code_labels(watched, refusal.code)).inc()
+            child(self._errors, name, *self._code_labels(watched, refusal.code)).inc(1, _exemplar(result))
         if refusal.error:
-            self._oauth_errors.labels(name, refusal.error if refusal.error in REGISTERED_ERRORS else OTHER).inc()
+            child(self._oauth_errors, name, error_label(refusal.error)).inc()
 
     def _code_labels(self, watched: _Watched, code: ErrorCode) -> tuple[str, str]:
         """The code and category labels of a code; the unknown ones of a target have a budget."""
         known = code_entry(code)
         if known is not None and known.code == code:
+            self._describe(code)
             return code, known.category
         category = known.category if known else Category.UNKNOWN
         if code not in watched.unknown_codes:
@@ -147,7 +160,7 @@ class Recorder:
 
     def scheduled(self, target: Target, next_attempt: float) -> None:
         """The target's next attempt, in Unix time."""
-        self._next_attempt.labels(target.name).set(next_attempt)
+        child(self._next_attempt, target.name).set(next_attempt)
 
     def started(self, delay: float) -> None:
         """An attempt began so many seconds after it was due."""
@@ -155,15 +168,29 @@ class Recorder:
 
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         """So many attempts were not made."""
-        self._skipped.labels(target.name, reason).inc(count)
+        child(self._skipped, target.name, reason).inc(count)
 
-    def crashed(self, target: Target) -> None:  # noqa: ARG002 - the log names the target
-        """An attempt ended in an error of ours."""
+    def crashed(self, target: Target, started_at: float) -> None:
+        """An attempt ended in an error of ours, which is a failure on the prober's side."""
         self._internal_errors.inc()
+        self.record(
+            ProbeResult(
+                target=target,
+                started_at=started_at,
+                duration=0.0,
+                outcome=Outcome.failed(Category.LOCAL, Stage.LOCAL, Reason.INTERNAL),
+                evidence=Evidence(endpoint=target.endpoint.url, request_id=""),
+                exchange=Exchange(),
+            )
+        )
 
     def loop_lagged(self, seconds: float) -> None:
         """The event loop came back so many seconds late."""
         self._event_loop_lag.observe(seconds)
+
+    def history_writable(self, writable: bool) -> None:
+        """The history's file could, or could not, be written."""
+        self._history_writable.set(writable)
 
     def config_loaded(self, now: float) -> None:
         """A config was read without a problem."""
@@ -173,33 +200,34 @@ class Recorder:
     def _watch(self, target: Target) -> None:
         """Makes every series of a target that can be known before it is needed."""
         name = target.name
-        self._attempts.labels(name)
-        self._consecutive_failures.labels(name)
+        child(self._attempts, name)
+        child(self._consecutive_failures, name)
         for category in FAILURE_CATEGORIES:
-            self._failures.labels(name, category.side, category)
-        for code in (*PROVIDERS[target.provider].watched, *sorted(target.expect.codes)):
+            child(self._failures, name, category.side, category)
+        for code in (*PROVIDERS[target.provider].watched, *target.watch, *sorted(target.expect.codes)):
             known = code_entry(code)
-            self._errors.labels(name, code, known.category if known else Category.UNKNOWN)
+            child(self._errors, name, code, known.category if known else Category.UNKNOWN)
             self._describe(code)
         for error in (*WATCHED_ERRORS, OTHER):
-            self._oauth_errors.labels(name, error)
-        for stage in _UNANSWERED_STAGES:
-            for reason in REASONS[stage]:
-                self._transport_failures.labels(name, stage, reason)
+            child(self._oauth_errors, name, error)
+        for stage, reasons in REASONS.items():
+            for reason in reasons:
+                if (stage, reason) not in _ANSWERED:
+                    child(self._transport_failures, name, stage, reason)
         for skip in Skip:
-            self._skipped.labels(name, skip)
+            child(self._skipped, name, skip)
         for outcome in ("success", "failure"):
-            self._duration.labels(name, outcome)
+            child(self._duration, name, outcome)
         for phase in Phase:
-            self._phases.labels(name, phase)
-        self._interval.labels(name).set(target.interval)
+            child(self._phases, name, phase)
+        child(self._interval, name).set(target.interval)
         stated = dict(target.labels)
-        self._info.labels(*_identity(target), *(stated.get(label, "") for label in self._own_labels)).set(1)
+        child(self._info, *_identity(target), *(stated.get(label, "") for label in self._own_labels)).set(1)
 
     def _describe(self, code: str) -> None:
         known = code_entry(code)
         category = known.category if known else Category.UNKNOWN
-        self._error_info.labels(code, known.name if known else "", category, category.side).set(1)
+        child(self._error_info, code, known.name if known else "", category, category.side).set(1)
 
     def _make_attempt_metrics(self) -> None:
         self._attempts = self._counter("token_probe_attempts", "Attempts that came to an outcome.", "target")
@@ -232,7 +260,7 @@ class Recorder:
         )
         self._duration = Histogram(
             "token_probe_duration_seconds",
-            "Time from the start of an attempt to its outcome.",
+            "Time from a token request to its outcome; reused metadata is not waited for, so not counted.",
             ("target", "outcome"),
             buckets=LATENCY_BUCKETS,
             registry=self._registry,
@@ -294,8 +322,8 @@ class Recorder:
             buckets=DELAY_BUCKETS,
             registry=self._registry,
         )
-        self._gauge("token_exporter_build_info", "The exporter's version; always 1.", "version").labels(
-            __version__
+        child(
+            self._gauge("token_exporter_build_info", "The exporter's version; always 1.", "version"), __version__
         ).set(1)
         self._reload_successful = self._gauge(
             "token_exporter_config_last_reload_successful", "Whether the config was last read without a problem."
@@ -308,6 +336,10 @@ class Recorder:
         self._code_overflow = self._counter(
             "token_exporter_code_overflow", "Failures whose unknown code had no series of its own left."
         )
+        self._history_writable = self._gauge(
+            "token_exporter_history_writable", "Whether the history's file could be written; 1 where there is none."
+        )
+        self._history_writable.set(1)
         self._internal_errors = self._counter(
             "token_exporter_internal_errors", "Attempts that ended in an error of the exporter itself."
         )
@@ -319,39 +351,15 @@ class Recorder:
         return Gauge(name, text, labels, registry=self._registry)
 
 
+def _exemplar(result: ProbeResult) -> dict[str, str] | None:
+    """The ids under which the provider finds this attempt again; only what is safe and fits."""
+    refusal = result.outcome.refusal
+    ids = {
+        "trace_id": (refusal.trace_id if refusal else "") or result.evidence.server_request_id,
+        "correlation_id": refusal.correlation_id if refusal else "",
+    }
+    return {name: value for name, value in ids.items() if _EXEMPLAR.fullmatch(value)} or None
+
+
 def _identity(target: Target) -> tuple[str, ...]:
     return target.name, target.provider, target.cloud, target.tenant, target.grant, target.client_id
-
-
-def probe_registry(result: ProbeResult) -> CollectorRegistry:
-    """One attempt's own series, under the names that users of blackbox_exporter have rules and dashboards for."""
-    registry = CollectorRegistry()
-
-    outcome, exchange, evidence = result.outcome, result.exchange, result.evidence
-    single = {
-        "probe_success": ("Whether the probe was a success.", outcome.success),
-        "probe_duration_seconds": ("How long the probe took.", result.duration),
-        "probe_http_status_code": ("HTTP status of the answer; 0 without one.", evidence.status or 0),
-        "probe_http_ssl": ("Whether TLS was used.", exchange.certificate_expiry is not None),
-        "probe_ssl_earliest_cert_expiry": ("Unix time of the certificate's end.", exchange.certificate_expiry),
-        "token_probe_token_lifetime_seconds": ("Stated lifetime of the token.", outcome.token_lifetime),
-        "token_probe_clock_skew_seconds": ("The provider's clock less ours.", evidence.clock_difference),
-    }
-    for name, (text, value) in single.items():
-        if value is not None:
-            Gauge(name, text, registry=registry).set(value)
-    phases = Gauge("probe_http_duration_seconds", "How long each phase took.", ("phase",), registry=registry)
-    for phase in Phase:
-        phases.labels(phase).set(exchange.phases.get(phase, 0.0))
-    if outcome.failure is not None:
-        verdict = Gauge(
-            "token_probe_failure_info",
-            "Why the probe failed; always 1.",
-            ("side", "category", "stage", "reason", "code", "error"),
-            registry=registry,
-        )
-        failure, refusal = outcome.failure, outcome.refusal
-        code = (refusal.code if refusal else None) or ""
-        error = refusal.error if refusal else ""
-        verdict.labels(failure.side, failure.category, failure.fault.stage, failure.fault.reason, code, error).set(1)
-    return registry

@@ -1,0 +1,28 @@
+"""Durations in Prometheus's form: `500ms`, `30s`, `1m30s`, `7d`."""
+
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"([0-9]+)(ms|[dhms])")
+
+DURATION = r"(?:[0-9]{1,9}d)?(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m)?(?:[0-9]{1,9}s)?(?:[0-9]{1,9}ms)?"
+"""What a duration looks like, as a regular expression."""
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of a duration. Raises ValueError with what to write instead."""
+    if not isinstance(value, str) or not value or not re.fullmatch(DURATION, value):
+        raise ValueError("must be a duration such as 30s, 1m30s or 500ms")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    if not seconds:
+        raise ValueError("must be longer than nothing")
+    return seconds
+
+
+def show_duration(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads as these seconds."""
+    rest, text = round(seconds * 1000), ""
+    for unit, size in sorted(_UNITS.items(), key=lambda item: -item[1]):
+        count, rest = divmod(rest, round(size * 1000))
+        text += f"{count}{unit}" if count else ""
+    return text

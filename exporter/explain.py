@@ -1,0 +1,85 @@
+"""What a code, an error value, or a text that quotes an answer means: in fields, for people and for programs."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.catalogue import Category, Entry, Side, code_entry, errors
+from exporter.interpret import categorize, read_answer
+from exporter.model import ErrorCode, ErrorResponse
+
+PREFIXES = {"entra": "AADSTS", "entra_external_id": "AADSTS", "oidc": "AADSTS", "entra_b2c": "AADB2C", "adfs": "MSIS"}
+"""What stands before a bare number in the codes of each provider."""
+
+_BARE = re.compile(r"[0-9]{4,8}")
+_CODE = re.compile(r"(?:AADSTS|AADB2C|MSIS)[0-9]{4,8}")
+_NUMBERED = re.compile(r"(?:AADSTS|AADB2C)([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was read, what it amounts to, and an entry for each code or else for the error value."""
+
+    refusal: ErrorResponse
+    category: Category | None
+    entries: tuple[Entry, ...]
+
+    @property
+    def side(self) -> Side | None:
+        """The side that can mend it."""
+        return self.category.side if self.category else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was found that could be explained."""
+        return not self.refusal.codes and not self.refusal.error
+
+    def unknown_codes(self) -> tuple[ErrorCode, ...]:
+        """The codes that the catalogue does not have, not even by their base."""
+        return tuple(code for code in self.refusal.codes if code_entry(code) is None)
+
+
+def explain_word(word: str, provider: str = "entra") -> Explanation:
+    """Explains one code (`AADSTS50000`, `50000`, `AADB2C90037`) or one OAuth error value (`invalid_client`)."""
+    code = word.upper()
+    if _BARE.fullmatch(word):
+        code = PREFIXES[provider] + word
+    if _CODE.fullmatch(code):
+        return _explain(ErrorResponse(codes=(ErrorCode(code),)), 0)
+    return _explain(ErrorResponse(error=word if word in errors() else ""), 0)
+
+
+def explain_text(text: str, status: int | None = None, provider: str = "entra") -> Explanation:
+    """Explains an answer, log line or stack trace; the HTTP status decides where the text leaves it open."""
+    return _explain(read_answer(text, prefix=PREFIXES[provider]), status or 0)
+
+
+def _explain(refusal: ErrorResponse, status: int) -> Explanation:
+    known = tuple(entry for code in refusal.codes if (entry := code_entry(code)) is not None)
+    of_error = errors().get(refusal.error)
+    entries = known or ((of_error,) if of_error else ())
+    judged = categorize(refusal, status)
+    something = refusal.codes or refusal.error or judged is not Category.UNKNOWN
+    return Explanation(refusal, judged if something else None, entries)
+
+
+def as_fields(explanation: Explanation) -> dict[str, Any]:
+    """The explanation as plain values; None is absent."""
+    refusal = explanation.refusal
+    numbers = [int(match[1]) for code in refusal.codes if (match := _NUMBERED.fullmatch(code))]
+    entry = explanation.entries[0] if explanation.entries else None
+    return {
+        "error": refusal.error or None,
+        "codes": numbers,
+        "primary_code": numbers[0] if numbers else None,
+        "suberror": refusal.suberror or None,
+        "trace_id": refusal.trace_id or None,
+        "correlation_id": refusal.correlation_id or None,
+        "timestamp": refusal.timestamp or None,
+        "claims": refusal.claims,
+        "category": explanation.category,
+        "side": explanation.side,
+        "name": entry and entry.name,
+        "meaning": entry and entry.meaning,
+        "action": entry and entry.action,
+    }

@@ -1,0 +1,7 @@
+"""From results to series: every metric name of the exporter lives in this package, and nowhere else."""
+
+from exporter.metrics.exposition import exposition
+from exporter.metrics.ondemand import probe_registry
+from exporter.metrics.recorder import Recorder
+
+__all__ = ["Recorder", "exposition", "probe_registry"]

@@ -1,0 +1,89 @@
+"""What a code or a pasted text means."""
+
+import pytest
+
+from exporter.explain import as_fields, explain_text, explain_word
+
+
+@pytest.mark.parametrize(
+    ("word", "provider", "name", "category", "codes"),
+    [
+        ("AADSTS50000", "entra", "TokenIssuanceError", "service_fault", [50000]),
+        ("50000", "entra", "TokenIssuanceError", "service_fault", [50000]),
+        ("aadsts50000", "entra", "TokenIssuanceError", "service_fault", [50000]),
+        ("AADB2C90037", "entra", "PolicyEngineFailure", "service_fault", [90037]),
+        ("90037", "entra_b2c", "PolicyEngineFailure", "service_fault", [90037]),
+        ("MSIS9605", "entra", None, None, []),
+        ("invalid_client", "entra", "invalid_client", "credential_invalid", []),
+        ("AADSTS5000099", "entra", "TokenIssuanceError", "service_fault", [5000099]),
+    ],
+)
+def test_a_word_is_explained(
+    word: str, provider: str, name: str | None, category: str | None, codes: list[int]
+) -> None:
+    """A code in any spelling, one split off from a known code, or an OAuth error value."""
+    fields = as_fields(explain_word(word, provider))
+
+    assert fields["codes"] == codes
+    assert fields["primary_code"] == (codes[0] if codes else None)
+    if name is not None:
+        assert (fields["name"], fields["category"]) == (name, category)
+    assert fields["meaning"]
+    assert fields["action"]
+
+
+def test_an_unknown_code_is_unknown() -> None:
+    """It is named, and the provider's."""
+    explanation = explain_word("AADSTS99999")
+
+    assert explanation.unknown_codes() == ("AADSTS99999",)
+    assert (explanation.category, explanation.side) == ("unknown", "provider")
+    assert not explanation.empty
+
+
+@pytest.mark.parametrize("word", ["", "bogus", "AADSTS", "12", "https://evil.example"])
+def test_what_is_no_code_explains_nothing(word: str) -> None:
+    """And says so."""
+    assert explain_word(word).empty
+
+
+def test_every_code_of_a_stack_trace_is_explained() -> None:
+    """In the order in which they stand."""
+    explanation = explain_text("Boom: AADSTS50013: x\n at y: AADSTS700024: z AADSTS50013")
+
+    assert [entry.code for entry in explanation.entries] == ["AADSTS50013", "AADSTS700024"]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "category"),
+    [
+        ("Too Many Requests", 429, "throttled"),
+        ("<html>502</html>", 502, "service_fault"),
+        ("", 503, "service_transient"),
+        ("", None, None),
+        ('{"error": "invalid_client"}', 500, "service_fault"),
+        ('{"error": "invalid_client"}', 401, "credential_invalid"),
+    ],
+)
+def test_the_status_decides_what_the_text_leaves_open(text: str, status: int | None, category: str | None) -> None:
+    """As it does for a probe."""
+    assert as_fields(explain_text(text, status))["category"] == category
+
+
+def test_the_fields_are_complete() -> None:
+    """Programs find the same names whatever was read."""
+    assert list(as_fields(explain_text(""))) == [
+        "error",
+        "codes",
+        "primary_code",
+        "suberror",
+        "trace_id",
+        "correlation_id",
+        "timestamp",
+        "claims",
+        "category",
+        "side",
+        "name",
+        "meaning",
+        "action",
+    ]
