@@ -1,6 +1,8 @@
 """From results to samples."""
 
+import random
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,19 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.catalogue import FAILURE_CATEGORIES, REASONS, RFC6749_ERRORS, Category, Reason, Side, Skip, Stage
+from exporter.catalogue import (
+    FAILURE_CATEGORIES,
+    REASONS,
+    REGISTERED_ERRORS,
+    RFC6749_ERRORS,
+    Category,
+    Reason,
+    Side,
+    Skip,
+    Stage,
+)
 from exporter.catalogue import codes as catalogue
+from exporter.interpret import judge_token
 from exporter.metrics import Recorder, exposition, probe_registry
 from exporter.metrics.recorder import CODE_BUDGET, LATENCY_BUCKETS
 from exporter.model import (
@@ -27,6 +40,8 @@ from exporter.model import (
     Outcome,
     ProbeResult,
     Target,
+    TokenRequest,
+    TokenResponse,
     TransportFailure,
     Unreadable,
 )
@@ -376,3 +391,24 @@ def test_an_error_of_ours_is_a_failure_on_our_side() -> None:
     assert board.value("token_probe_success") == 0
     assert board.value("token_probe_failures_total", side="prober", category="local") == 1
     assert board.value("token_probe_transport_failures_total", stage="local", reason="internal") == 1
+
+
+def test_a_hundred_thousand_random_answers_stay_within_the_bound_of_the_docs() -> None:
+    """Whatever codes and errors an endpoint makes up (docs/configuration.md, How many series)."""
+    chance = random.Random(0)
+    board = Board()
+    request, expect = TokenRequest(url="https://login.example/token"), Expectation()
+    errors = (*RFC6749_ERRORS, "server_error", "made_up", "x" * 64, "")
+    for _ in range(100_000):
+        code = ErrorCode(f"AADSTS{chance.randrange(10_000, 10_000_000)}")
+        body = f'{{"error": "{chance.choice(errors)}", "error_description": "{code}: {chance.random()}"}}'.encode()
+        outcome = judge_token(TokenResponse(status=400, body=body), request, expect)
+        board.recorder.record(result_of(outcome))
+
+    series = Counter(sample.name for family in board.registry.collect() for sample in family.samples)
+    catalogued = sum(code.startswith("AADSTS") for code in catalogue())
+    assert board.value("token_probe_attempts_total") == 100_000
+    assert series["token_probe_errors_total"] <= catalogued + CODE_BUDGET + 1
+    assert series["token_error_info"] <= catalogued + CODE_BUDGET
+    assert series["token_probe_oauth_errors_total"] <= len(REGISTERED_ERRORS) + 1
+    assert series["token_probe_failures_total"] == len(FAILURE_CATEGORIES)
