@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import codecs
 import json
 import logging
 import sys
@@ -307,10 +308,12 @@ def _once(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     if options.what == "-":
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
-        explanation = explain_text(text, options.status, options.provider)
+        content = sys.stdin.buffer.read()
+        # PowerShell writes UTF-16 to a file unless it is told otherwise.
+        encoding = "utf-16" if content[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8"
+        explanation = explain_text(content.decode(encoding, "replace"), options.status, options.provider)
     else:
-        explanation = explain_word(options.what, options.provider)
+        explanation = explain_word(options.what, options.status, options.provider)
     if options.format == "json":
         print(json.dumps(as_fields(explanation), indent=2))
     else:

@@ -12,10 +12,13 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from exporter.history import Entry
+from exporter.history import OF_A_FAILURE, OF_A_SUCCESS, Entry
 
 FLUSH_EVERY = 1.0
 """Seconds of attempts that a kill loses at the most."""
+
+LOCK_TIMEOUT = 1.0
+"""Seconds to wait for another process to let go of the file."""
 
 MAX_SUCCESSES = 50_000
 MAX_FAILURES = 20_000
@@ -25,6 +28,9 @@ MAX_WAITING = 10_000
 """Attempts that wait in memory for a disk that does not take them; the oldest give way."""
 
 PRUNE_EVERY = 60
+
+APPLICATION_ID = 0x41414453
+"""What SQLite's header says of whose file it is: `AADS`."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS attempts (
@@ -52,6 +58,7 @@ class Archive:
         self._now = now
         self._changed = changed
         self._writable: bool | None = None
+        self._inode = 0
         self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
         self._taken: deque[Entry] = deque(maxlen=MAX_WAITING)
         self._stop = threading.Event()
@@ -90,14 +97,20 @@ class Archive:
         while True:
             stopping = self._stop.wait(FLUSH_EVERY)
             try:
+                if database is not None and not self._in_place():
+                    database.close()
+                    database = None
                 database = database or self._open()
                 self._flush(database)
                 if flushes % PRUNE_EVERY == 0:
                     self._prune(database)
                 flushes += 1
                 self._tell(None)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
                 self._tell(error)
+                if isinstance(error, ValueError | OverflowError):
+                    # What cannot be written at all must not hold up the rest.
+                    self._taken.clear()
                 if database is not None:
                     database.close()
                 database = None
@@ -109,8 +122,13 @@ class Archive:
     def _open(self) -> sqlite3.Connection:
         # Made by us rather than by SQLite, so that nobody else can read it: it holds what providers answered.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        database = sqlite3.connect(self._path, timeout=FLUSH_EVERY)
+        self._inode = self._path.stat().st_ino
+        database = sqlite3.connect(self._path, timeout=LOCK_TIMEOUT)
+        database.text_factory = lambda content: content.decode("utf-8", "replace")
         try:
+            _claim(database)
+            # One exporter a file: two would overwrite each other's attempts.
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
             database.executescript(_SCHEMA)
@@ -118,6 +136,13 @@ class Archive:
             database.close()
             raise
         return database
+
+    def _in_place(self) -> bool:
+        """Whether the path still leads to the file that was opened."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def _flush(self, database: sqlite3.Connection) -> None:
         while self._waiting:
@@ -151,8 +176,19 @@ class Archive:
             log.info("the history is written", extra={"path": str(self._path)})
 
 
+def _claim(database: sqlite3.Connection) -> None:
+    """Marks a new file as ours, and refuses another program's. Raises sqlite3.DatabaseError."""
+    (owner,) = database.execute("PRAGMA application_id").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if owner != APPLICATION_ID and tables:
+        raise sqlite3.DatabaseError("the file is another program's database")
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
 def _entries(rows: sqlite3.Cursor) -> Iterator[Entry]:
     for number, target, started_at, success, details in rows:
         # A row that something else has spoilt is no reason to lose the others.
-        with suppress(ValueError):
-            yield Entry(number, target, started_at, bool(success), MappingProxyType(json.loads(details)))
+        with suppress(ValueError, TypeError):
+            values = json.loads(details)
+            if isinstance(values, dict) and values.keys() >= (OF_A_SUCCESS if success else OF_A_FAILURE):
+                yield Entry(int(number), str(target), float(started_at), bool(success), MappingProxyType(values))

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import quote_plus
 
-from exporter.model import MASK, Answer, ErrorResponse, Evidence, Secret, TokenRequest, TokenResponse
+from exporter.model import MASK, Answer, Evidence, Secret, TokenRequest, TokenResponse
 
 MAX_BODY = 4096
 MAX_HEADER = 256
@@ -24,7 +25,8 @@ _TOKENS = re.compile(
 )
 
 
-_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
+# From the beginning of a word and without looking back, so that the time grows with the text and no faster.
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]++\.[\w-]*+")
 
 NOT_KEPT = "(not kept: an answer with a 2xx status may hold a token)"
 
@@ -54,32 +56,45 @@ def _body(answer: TokenResponse, secrets: Iterable[Secret]) -> str:
     return redact(text, secrets)[:MAX_BODY]
 
 
-def redacted(refusal: ErrorResponse, secrets: Iterable[Secret]) -> ErrorResponse:
-    """The same refusal for a party that may have echoed our secret in any of its fields."""
-    known = tuple(secrets)
-    return replace(
-        refusal,
-        error=redact(refusal.error, known),
-        suberror=redact(refusal.suberror, known),
-        description=redact(refusal.description, known),
-        trace_id=redact(refusal.trace_id, known),
-        correlation_id=redact(refusal.correlation_id, known),
-        timestamp=redact(refusal.timestamp, known),
-    )
+def masked(answer: Answer, secrets: Iterable[Secret]) -> Answer:
+    """The answer as everybody else may see it: no spelling of our secrets in its body or head.
+
+    Before it is read, since a reader may keep a part of a secret that no longer looks like one.
+    """
+    pattern = _pattern(frozenset(secrets))
+    if pattern is None:
+        return answer
+    headers = {name: pattern.sub(MASK, value) for name, value in answer.headers.items()}
+    if not isinstance(answer, TokenResponse):
+        return replace(answer, headers=headers)
+    text = answer.body.decode("utf-8", "surrogateescape")
+    return replace(answer, headers=headers, body=pattern.sub(MASK, text).encode("utf-8", "surrogateescape"))
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Masks every secret in every spelling, and every token; replaces what does not print."""
-    spellings = {spelling for secret in secrets for spelling in secret.spellings() if 0 < len(spelling) <= len(text)}
-    # Longest first: a spelling may contain a shorter one.
-    for spelling in sorted(spellings, key=len, reverse=True):
-        text = re.sub("".join(map(_escaped_or_not, spelling)), MASK, text)
+    if not text:
+        return ""
+    if pattern := _pattern(frozenset(secrets)):
+        text = pattern.sub(MASK, text)
     return printable(_JWT.sub(MASK, _TOKENS.sub(rf"\1{MASK}", text)))
 
 
 def printable(text: str) -> str:
     """The text with a replacement character for every control, surrogate and mark that turns writing round."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text.replace("\r\n", "\n"))
+    lines = text.replace("\r\n", "\n")
+    if lines.replace("\n", "").isprintable():
+        return lines
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in lines)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(secrets: frozenset[Secret]) -> re.Pattern[str] | None:
+    """A pattern for every spelling of these secrets; None where there is nothing to look for."""
+    spellings = {spelling for secret in secrets for spelling in secret.spellings() if spelling}
+    # Longest first: a spelling may contain a shorter one.
+    patterns = ("".join(map(_escaped_or_not, s)) for s in sorted(spellings, key=len, reverse=True))
+    return re.compile("|".join(patterns)) if spellings else None
 
 
 def _escaped_or_not(character: str) -> str:

@@ -39,14 +39,15 @@ class Explanation:
         return tuple(code for code in self.refusal.codes if code_entry(code) is None)
 
 
-def explain_word(word: str, provider: str = "entra") -> Explanation:
+def explain_word(word: str, status: int | None = None, provider: str = "entra") -> Explanation:
     """Explains one code (`AADSTS50000`, `50000`, `AADB2C90037`) or one OAuth error value (`invalid_client`)."""
+    word = word.strip(" \t\r\n:;,.\"'`")
     code = word.upper()
     if _BARE.fullmatch(word):
         code = PREFIXES[provider] + word
     if _CODE.fullmatch(code):
-        return _explain(ErrorResponse(codes=(ErrorCode(code),)), 0)
-    return _explain(ErrorResponse(error=word if word in errors() else ""), 0)
+        return _explain(ErrorResponse(codes=(ErrorCode(code),)), status or 0)
+    return _explain(ErrorResponse(error=word if word in errors() else ""), status or 0)
 
 
 def explain_text(text: str, status: int | None = None, provider: str = "entra") -> Explanation:

@@ -3,6 +3,7 @@
 Failures are kept longer than successes, because they are what somebody will ask about.
 """
 
+import heapq
 from array import array
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,9 @@ FAILURES_PER_TARGET = 200
 MAX_FAILURES = 5_000
 """Failures of all targets together; the oldest of the target that has most makes room."""
 
+ROOM = 500
+"""How many of them make room at a time."""
+
 COUNTED_MINUTES = 24 * 60
 """How far back attempts are counted by the minute."""
 
@@ -27,8 +31,13 @@ COUNTED_CODES = 20
 
 _MINUTE = 60
 
-_OF_A_SUCCESS = frozenset({"duration_seconds", "phases_seconds", "status", "trace_id"})
+OF_A_SUCCESS = frozenset({"duration_seconds", "phases_seconds", "status", "trace_id"})
 """What is worth its memory of an attempt that nobody will complain about."""
+
+OF_A_FAILURE = frozenset(
+    {"side", "category", "stage", "reason", "code", "status", "trace_id", "phases_seconds", "body"}
+)
+"""What the pages rely on being there of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,9 @@ class _Ring:
     def count(self, moment: float) -> None:
         minute = int(moment // _MINUTE)
         if minute <= self._latest - COUNTED_MINUTES:
-            return
+            # The clock was set back by more than is counted: what it said before is worth nothing.
+            self._counts = array("H", bytes(2 * COUNTED_MINUTES))
+            self._latest = minute
         for gone in range(max(self._latest + 1, minute - COUNTED_MINUTES + 1), minute + 1):
             self._counts[gone % COUNTED_MINUTES] = 0
         self._latest = max(self._latest, minute)
@@ -134,8 +145,17 @@ class History:
         self._failures += len(kept.failures) < FAILURES_PER_TARGET
         kept.failures.append(entry)
         if self._failures > MAX_FAILURES:
-            max(self._kept.values(), key=lambda other: len(other.failures)).failures.popleft()
-            self._failures -= 1
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Drops the oldest failures of those targets that have most; many at once, for each look at all targets."""
+        heap = [(-len(kept.failures), order, kept) for order, kept in enumerate(self._kept.values())]
+        heapq.heapify(heap)
+        for _ in range(ROOM):
+            count, order, kept = heap[0]
+            kept.failures.popleft()
+            heapq.heapreplace(heap, (count + 1, order, kept))
+        self._failures -= ROOM
 
     def failures(self, *, since: float = 0.0, target: str = "", code: str = "") -> list[Entry]:
         """The failures kept, newest first: all, or those since a moment, of a target, with a code."""
@@ -171,7 +191,7 @@ class History:
 
 def _values(result: ProbeResult) -> dict[str, Any]:
     if result.outcome.success:
-        return {name: value for name, value in fields(result).items() if name in _OF_A_SUCCESS}
+        return {name: value for name, value in fields(result).items() if name in OF_A_SUCCESS}
     target, evidence = result.target, result.evidence
     return fields(result) | {
         "provider": target.provider,

@@ -1,7 +1,7 @@
 """Drives one grant's flow through `send`, and times it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter import evidence
@@ -63,16 +63,13 @@ class Prober:
         attempt = Attempt(target=target, secret=secret, request_id=request_id)
         within = min(target.timeout, timeout or target.timeout)
         done = await self._converse(GRANTS[target.grant].steps(attempt), self.clock.monotonic() + within)
-        outcome = done.outcome
-        if outcome.refusal is not None:
-            outcome = replace(outcome, refusal=evidence.redacted(outcome.refusal, done.request.secrets))
         return ProbeResult(
             target=target,
             started_at=started_at,
             duration=done.seconds,
-            outcome=outcome,
+            outcome=done.outcome,
             evidence=evidence.collect(
-                done.request, done.answer, request_id, self.clock.time(), failed=not outcome.success
+                done.request, done.answer, request_id, self.clock.time(), failed=not done.outcome.success
             ),
             exchange=done.answer.exchange,
             request=done.request,
@@ -83,7 +80,9 @@ class Prober:
         seconds = 0.0
         while True:
             began = self.clock.monotonic()
-            answer = self._reused(request, began) or await self.send(request, deadline - began)
+            answer = self._reused(request, began) or evidence.masked(
+                await self.send(request, deadline - began), request.secrets
+            )
             seconds += self.clock.monotonic() - began
             try:
                 following = flow.send(answer)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.catalogue import code_entry
-from exporter.history import Entry, Tally
+from exporter.history import COUNTED_MINUTES, Entry, Tally
 from exporter.report import timestamp
 
 FORMATS = ("md", "json", "csv")
@@ -76,7 +76,7 @@ class Ticket:
         """How many failures of this kind there were, kept or not."""
         tallies = [self.tallies[name] for name in self.affected if name in self.tallies]
         counted = sum(tally.codes.get(self.code, 0) if self.code else tally.failures for tally in tallies)
-        return max(counted, len(self.failures))
+        return counted or len(self.failures)
 
     @property
     def attempts(self) -> int:
@@ -147,13 +147,14 @@ def _markdown(ticket: Ticket) -> str:
     subject = ticket.code or "Failed token requests"
     entry = code_entry(ticket.code) if ticket.code else None
     first, last = _span(ticket)
-    lines = [f"# {subject}{f' {entry.name}' if entry else ''}", ""]
+    lines = [f"# {_cell(subject)}{f' {entry.name}' if entry else ''}", ""]
     if entry is not None:
         lines += [entry.meaning, ""]
     if not ticket.failures:
         return "\n".join([*lines, f"No such failure since {timestamp(ticket.since)}.", ""])
     lines += [
-        f"- **What**: {ticket.count} of {ticket.attempts} token requests of the affected targets failed",
+        f"- **What**: {ticket.count} of {ticket.attempts} token requests of the affected targets failed"
+        + _counted(ticket),
         f"- **When**: since {first}{_earlier(ticket)}, last {last} (UTC; looked at since {timestamp(ticket.since)})",
         f"- **Affected**: {_names(ticket.affected)}",
         f"- **Failing otherwise**: {_names(ticket.otherwise_affected)}",
@@ -171,6 +172,12 @@ def _markdown(ticket: Ticket) -> str:
 
 def _earlier(ticket: Ticket) -> str:
     return " or earlier" if ticket.count > len(ticket.failures) else ""
+
+
+def _counted(ticket: Ticket) -> str:
+    """Since when attempts are counted, where that is later than what the ticket looks at."""
+    begin = ticket.until - COUNTED_MINUTES * 60
+    return f" since {timestamp(begin)}" if begin > ticket.since else ""
 
 
 def _identities(ticket: Ticket) -> list[str]:

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,9 +13,10 @@ from processes import ROOT
 
 from exporter import archive as archive_module
 from exporter.archive import Archive
-from exporter.history import Entry
+from exporter.history import OF_A_FAILURE, OF_A_SUCCESS, Entry
 
 NOW = 1_700_000_000.0
+DETAILS = MappingProxyType(dict.fromkeys(OF_A_FAILURE | OF_A_SUCCESS, "x"))
 WEEK = 7 * 86400.0
 
 
@@ -42,7 +44,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def entry(number: int, *, success: bool = False, age: float = 0.0) -> Entry:
-    return Entry(number, "contoso", NOW - age, success, MappingProxyType({"code": "AADSTS50000", "body": "x"}))
+    return Entry(number, "contoso", NOW - age, success, DETAILS)
 
 
 def make(path: Path, told: Told | None = None) -> Archive:
@@ -125,9 +127,8 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 _FULL = """
 import resource, sys
 from pathlib import Path
-from types import MappingProxyType
 from exporter import archive
-from exporter.history import Entry
+from exporter.history import OF_A_FAILURE, OF_A_SUCCESS, Entry
 
 archive.FLUSH_EVERY = 0.01
 limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -135,7 +136,7 @@ told = lambda writable: print(writable, flush=True)
 limit(1 << 16)
 with archive.Archive(Path(sys.argv[1]), 1e9, lambda: 1.7e9, told) as kept:
     for number in range(1, 101):
-        kept.append(Entry(number, "contoso", 1.7e9, False, MappingProxyType({"body": "x" * 5000})))
+        kept.append(Entry(number, "contoso", 1.7e9, False, {**dict.fromkeys(OF_A_FAILURE), "body": "x" * 5000}))
     sys.stdin.readline()
     limit(resource.RLIM_INFINITY)
     sys.stdin.readline()
@@ -163,14 +164,13 @@ def test_a_full_disk_is_told_and_what_waited_is_written_later(tmp_path: Path) ->
 _WRITER = """
 import sys
 from pathlib import Path
-from types import MappingProxyType
 from exporter.archive import Archive
-from exporter.history import Entry
+from exporter.history import OF_A_FAILURE, OF_A_SUCCESS, Entry
 
 written = lambda writable: print("written", flush=True)
 with Archive(Path(sys.argv[1]), 1e9, lambda: 1.7e9, written) as archive:
     for number in range(1, 101):
-        archive.append(Entry(number, "contoso", 1.7e9, False, MappingProxyType({})))
+        archive.append(Entry(number, "contoso", 1.7e9, False, dict.fromkeys(OF_A_FAILURE)))
     sys.stdin.read()
 """
 
@@ -188,7 +188,8 @@ def test_a_kill_loses_nothing_that_was_written(tmp_path: Path) -> None:
     assert len(load(path)) == 100
 
 
-def test_a_spoilt_row_costs_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoilt", ["{broken", "null", "[]", "{}", b"\xff"])
+def test_a_spoilt_row_costs_no_other(tmp_path: Path, spoilt: str | bytes) -> None:
     """It is left out."""
     path = tmp_path / "history.sqlite"
     with make(path) as archive:
@@ -196,7 +197,7 @@ def test_a_spoilt_row_costs_no_other(tmp_path: Path) -> None:
         archive.append(entry(2))
     database = sqlite3.connect(path)
     with database:
-        database.execute("UPDATE attempts SET details = '{broken' WHERE id = 1")
+        database.execute("UPDATE attempts SET details = ? WHERE id = 1", (spoilt,))
     database.close()
 
     assert [made.id for made in load(path)] == [2]
@@ -209,3 +210,45 @@ def test_nobody_else_can_read_the_file(tmp_path: Path) -> None:
         archive.append(entry(1))
 
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    """It is told, and nothing is added to it."""
+    path = tmp_path / "other.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE foo (bar)")
+    told = Told()
+    with make(path, told) as archive:
+        archive.append(entry(1))
+        told.wait_for(False)
+
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("foo",)]
+
+
+def test_two_archives_do_not_share_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is told, rather than overwriting what the first wrote."""
+    monkeypatch.setattr(archive_module, "LOCK_TIMEOUT", 0.1)
+    path = tmp_path / "history.sqlite"
+    first, second = Told(), Told()
+    with make(path, first) as one:
+        one.append(entry(1))
+        first.wait_for(True)
+        with make(path, second) as two:
+            two.append(entry(1))
+            second.wait_for(False)
+
+    assert len(load(path)) == 1
+
+
+def test_a_file_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
+    """What comes after is not written into nothing."""
+    path = tmp_path / "history.sqlite"
+    told = Told()
+    with make(path, told) as archive:
+        archive.append(entry(1))
+        told.wait_for(True)
+        path.unlink()
+        archive.append(entry(2))
+
+    assert [made.id for made in load(path)] == [2]

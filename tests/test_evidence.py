@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.catalogue import Reason, Stage
-from exporter.evidence import MAX_BODY, MAX_HEADER, collect, printable, redact
+from exporter.evidence import MAX_BODY, MAX_HEADER, collect, masked, printable, redact
 from exporter.model import (
     MASK,
     Evidence,
@@ -338,3 +338,20 @@ def test_a_failed_200_keeps_no_json_that_may_hold_a_token() -> None:
 
     assert "opaque" not in opaque.body
     assert portal.body == "<html>log in</html>"
+
+
+@pytest.mark.parametrize("unit", ["eyJ", "eyJaaaaa", "eyJaaaaaa.", "access_token", '"access_token":"', "\\", "<"])
+def test_a_megabyte_of_bait_is_looked_through_at_once(unit: str) -> None:
+    """No pattern looks back: one that did would be at this for minutes."""
+    bait = unit * (1_000_000 // len(unit))
+
+    assert redact(bait, [Secret("s3cret")])
+
+
+def test_a_piece_of_a_secret_does_not_outlive_the_reading() -> None:
+    """A reader cuts values at quotes and slashes; the secret is masked before it looks."""
+    secret = Secret("topsecret_part~rest/of")
+    got = masked(TokenResponse(status=400, body=b"error=topsecret_part~rest/of&suberror=x"), [secret])
+
+    assert isinstance(got, TokenResponse)
+    assert got.body == b"error=<secret>&suberror=x"

@@ -10,6 +10,7 @@ from exporter.explain import as_fields, explain_text, explain_word
     [
         ("AADSTS50000", "entra", "TokenIssuanceError", "service_fault", [50000]),
         ("50000", "entra", "TokenIssuanceError", "service_fault", [50000]),
+        ('"AADSTS50000:"', "entra", "TokenIssuanceError", "service_fault", [50000]),
         ("aadsts50000", "entra", "TokenIssuanceError", "service_fault", [50000]),
         ("AADB2C90037", "entra", "PolicyEngineFailure", "service_fault", [90037]),
         ("90037", "entra_b2c", "PolicyEngineFailure", "service_fault", [90037]),
@@ -22,7 +23,7 @@ def test_a_word_is_explained(
     word: str, provider: str, name: str | None, category: str | None, codes: list[int]
 ) -> None:
     """A code in any spelling, one split off from a known code, or an OAuth error value."""
-    fields = as_fields(explain_word(word, provider))
+    fields = as_fields(explain_word(word, provider=provider))
 
     assert fields["codes"] == codes
     assert fields["primary_code"] == (codes[0] if codes else None)
@@ -87,3 +88,8 @@ def test_the_fields_are_complete() -> None:
         "meaning",
         "action",
     ]
+
+
+def test_the_status_counts_for_a_word_too() -> None:
+    """A provider that says it failed itself is believed."""
+    assert explain_word("invalid_client", 500).category == "service_fault"

@@ -96,7 +96,8 @@ def test_no_failure_is_a_ticket_too() -> None:
 def test_long_lists_are_cut_and_counted() -> None:
     """The counts are of all."""
     many = [entry(n, "graph", "AADSTS50000") for n in range(200, 0, -1)]
-    text = render(make_ticket(many, TALLIES, code="AADSTS50000", target="", since=0, until=NOW), "md")
+    tallies = {"graph": Tally(400, 200, {"AADSTS50000": 200})}
+    text = render(make_ticket(many, tallies, code="AADSTS50000", target="", since=0, until=NOW), "md")
 
     assert f"the newest {MAX_ROWS} of 200" in text
     assert text.count("| trace-") == MAX_ROWS

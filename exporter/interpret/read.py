@@ -99,7 +99,6 @@ _NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false"})
 
 _QUERY = re.compile(r"(?<![a-z_])error(?:_description)?=")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_NESTED_PERCENT = re.compile(r"%(?:25)++(?=[0-9A-Fa-f]{2})")
 # A run of backslashes and what it escapes, however often the text was escaped.
 _ESCAPE = re.compile(r"""(?<!\\)\\++(u[0-9A-Fa-f]{4}|[rnt"'/])""")
 _ESCAPED: Mapping[str, str] = {"r": "\n", "n": "\n", "t": "\t"}
@@ -124,18 +123,17 @@ def read_answer(text: str, *, prefix: str = AADSTS) -> ErrorResponse:
 def _read_object(values: Mapping[str, Any], text: str, prefix: str) -> ErrorResponse:
     """The error that a JSON object states (RFC 6749 section 5.2, Entra's additions).
 
-    A field stands for itself; what no field states is looked for in the description, then in the rest of the text.
+    A field stands for itself; what no field states is looked for in the text, of which the description is a part.
     """
-    description = _text(values.get("error_description"))
-    told, rest = _read_text(description, prefix), _read_text(text, prefix)
+    told = _read_text(text, prefix)
     return ErrorResponse(
         error=_matching(_WORD, values.get("error")),
-        codes=_stated_codes(values.get("error_codes"), prefix) or told.codes or rest.codes,
-        suberror=_matching(_WORD, values.get("suberror")) or rest.suberror,
-        description=description,
-        trace_id=_id(values.get("trace_id")) or told.trace_id or rest.trace_id,
-        correlation_id=_id(values.get("correlation_id")) or told.correlation_id or rest.correlation_id,
-        timestamp=_id(values.get("timestamp")) or told.timestamp or rest.timestamp,
+        codes=_stated_codes(values.get("error_codes"), prefix) or told.codes,
+        suberror=_matching(_WORD, values.get("suberror")) or told.suberror,
+        description=_text(values.get("error_description")),
+        trace_id=_id(values.get("trace_id")) or told.trace_id,
+        correlation_id=_id(values.get("correlation_id")) or told.correlation_id,
+        timestamp=_id(values.get("timestamp")) or told.timestamp,
         claims=bool(values.get("claims")),
     )
 
@@ -173,7 +171,7 @@ def _decoded(word: str) -> str:
     """A word without percent-encoding, of which a plus is a part only where there is more of it."""
     for _ in range(2):  # addresses are passed on within addresses
         if _PERCENT.search(word) or ("+" in word and _QUERY.search(word)):
-            word = unquote_plus(_NESTED_PERCENT.sub("%", word))
+            word = unquote_plus(word)
     return word
 
 
@@ -237,7 +235,7 @@ def _ids(text: str, *, entra: bool) -> tuple[str, str, str]:
     if entra or correlation_id:  # others have request ids too; Entra's pages call the trace id so
         trace_id = trace_id or _near_code((_REQUEST_ID,), text)
     if entra and not (trace_id or correlation_id) and (translated := _TRANSLATED.search(text)):
-        return translated[1], translated[2], timestamp or translated[3]
+        return translated[1], translated[2], translated[3]
     return trace_id, correlation_id, timestamp
 
 

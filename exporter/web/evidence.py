@@ -13,6 +13,7 @@ from exporter.web import pages
 
 MAX_LISTED = 500
 DEFAULT_SINCE = "1h"
+MAX_SINCE = 366 * 86400.0
 
 # Markdown as plain text: browsers show it, where they would save text/markdown to a file.
 _CONTENT_TYPES: Mapping[str, str] = {"md": "text/plain", "json": "application/json", "csv": "text/csv"}
@@ -68,9 +69,12 @@ def page(html: str) -> web.Response:
 
 def _since(text: str) -> float:
     try:
-        return parse_duration(text)
+        since = parse_duration(text)
     except ValueError:
-        raise web.HTTPBadRequest(text="since must be a duration such as 30m, 1h or 1d\n") from None
+        since = 0.0
+    if not 0 < since <= MAX_SINCE:
+        raise web.HTTPBadRequest(text="since must be a duration such as 30m, 1h or 1d, at most 366d\n")
+    return since
 
 
 def _code(text: str) -> str:

@@ -91,6 +91,16 @@ JSON = [
         {"error": "invalid_grant", "codes": "AADSTS50173"} | IDS,
         id="description under another name",
     ),
+    pytest.param(
+        '{"error":"invalid_grant","subError":"bad_token"}',
+        {"error": "invalid_grant", "suberror": "bad_token"},
+        id="suberror as MSAL spells it",
+    ),
+    pytest.param(
+        '{"error":"server_error","timestamp":"2026-02-03T04:05:06.789+0000"}',
+        {"error": "server_error", "timestamp": "2026-02-03T04:05:06.789+0000"},
+        id="stamp as written",
+    ),
     pytest.param('{"error":"invalid_scope","error_codes":[]}', {"error": "invalid_scope"}, id="empty list"),
     pytest.param('{"error":"invalid_grant","claims":""}', {"error": "invalid_grant"}, id="empty claims"),
     pytest.param(
@@ -138,6 +148,11 @@ BROKEN_JSON = [
         COMPACT.replace("7000215],", "<code>],") + "<br>",
         KEY_SAID,
         id="the description where the list is no list",
+    ),
+    pytest.param(
+        '{"error":"invalid_grant","error_uri":"<https://a.example/?code=1","suberror":"basic_action"}%>',
+        {"error": "invalid_grant", "suberror": "basic_action"},
+        id="a link in brackets, which is no tag",
     ),
     pytest.param('"suberror":"consent_required"', {"suberror": "consent_required"}, id="a suberror is no error"),
     pytest.param('{"error":"unauthorized", "error_description":"x"', {"error": "unauthorized"}, id="one plain word"),
@@ -283,6 +298,16 @@ LIBRARIES = [
         id="MSAL for Objective-C",
     ),
     pytest.param(
+        f"MSALErrorDescriptionKey=AADSTS50173: Gone., MSALCorrelationIDKey={CORRELATION}",
+        {"codes": "AADSTS50173", "correlation_id": CORRELATION},
+        id="MSAL for Objective-C, ids aside",
+    ),
+    pytest.param(
+        f'{{"@timestamp":"2026-02-03T00:00:00Z","trace_id":"{FOREIGN[:8]}","msg":"AADSTS50000: No."}}',
+        {"codes": "AADSTS50000"},
+        id="fields of a log",
+    ),
+    pytest.param(
         f"Message contains error: 'invalid_client', error_description: '{KEY}', error_uri: 'error_uri is null'.",
         KEY_SAID,
         id="ASP.NET Core",
@@ -365,6 +390,8 @@ PROSE = [
         id="a command's last words",
     ),
     pytest.param("ERROR: AADSTS700082: Unused since 2026-01-01T00:00:00Z.", {"codes": "AADSTS700082"}, id="no stamp"),
+    pytest.param("timestamp=2026-02-03T04:05:06+00:00", {"timestamp": "2026-02-03T04:05:06+00:00"}, id="another zone"),
+    pytest.param("Timestamp: 2026-02-03 04:05:06", {"timestamp": "2026-02-03 04:05:06"}, id="no zone"),
     pytest.param("Error=AADSTS500014: Off", {"codes": "AADSTS500014"}, id="a code is no error value"),
     pytest.param(
         f"> **AADSTS700027**: Bad seal.\n> **Trace ID**: `{TRACE}`",

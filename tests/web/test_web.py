@@ -257,7 +257,7 @@ async def test_evidence_comes_in_three_forms(
     assert behind.tickets == [asked]
 
 
-@pytest.mark.parametrize("query", ["?format=xml", "?since=yesterday", "?since=0s", "?since=-1h"])
+@pytest.mark.parametrize("query", ["?format=xml", "?since=yesterday", "?since=0s", "?since=-1h", "?since=800000d"])
 async def test_evidence_refuses_what_makes_no_sense(client: aiohttp.ClientSession, query: str) -> None:
     """With a sentence that says what to write."""
     answer = await client.get(f"/evidence{query}")
