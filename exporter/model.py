@@ -227,7 +227,6 @@ class ErrorResponse:
     error: str = ""
     codes: tuple[ErrorCode, ...] = ()
     suberror: str = ""
-    description: str = field(default="", repr=False)
     trace_id: str = ""
     correlation_id: str = ""
     timestamp: str = ""

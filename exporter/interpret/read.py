@@ -8,6 +8,7 @@ repeats is bounded, possessive, or begins where it cannot begin again.
 import html
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -15,10 +16,12 @@ from exporter.catalogue import REGISTERED_ERRORS
 from exporter.interpret.parse import parse_object
 from exporter.model import ErrorCode, ErrorResponse
 
-MAX_DESCRIPTION = 4096
 MAX_ID = 128
 
 AADSTS = "AADSTS"
+
+# What a whole answer of Entra's may still hide from its fields: a suberror under another name.
+_HINTS = re.compile(r"(?i:sub_?error(?:key)?[^\w])")
 
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NUMBER = re.compile(r"(?<![0-9.-])[0-9]{4,8}(?![0-9.])")
@@ -125,16 +128,25 @@ def _read_object(values: Mapping[str, Any], text: str, prefix: str) -> ErrorResp
 
     A field stands for itself; what no field states is looked for in the text, of which the description is a part.
     """
-    told = _read_text(text, prefix)
-    return ErrorResponse(
+    stated = ErrorResponse(
         error=_matching(_WORD, values.get("error")),
-        codes=_stated_codes(values.get("error_codes"), prefix) or told.codes,
-        suberror=_matching(_WORD, values.get("suberror")) or told.suberror,
-        description=_text(values.get("error_description")),
-        trace_id=_id(values.get("trace_id")) or told.trace_id,
-        correlation_id=_id(values.get("correlation_id")) or told.correlation_id,
-        timestamp=_id(values.get("timestamp")) or told.timestamp,
+        codes=_stated_codes(values.get("error_codes"), prefix),
+        suberror=_matching(_WORD, values.get("suberror")),
+        trace_id=_id(values.get("trace_id")),
+        correlation_id=_id(values.get("correlation_id")),
+        timestamp=_id(values.get("timestamp")),
         claims=bool(values.get("claims")),
+    )
+    if stated.codes and stated.trace_id and stated.correlation_id and stated.timestamp and not _HINTS.search(text):
+        return stated
+    told = _read_text(text, prefix)
+    return replace(
+        stated,
+        codes=stated.codes or told.codes,
+        suberror=stated.suberror or told.suberror,
+        trace_id=stated.trace_id or told.trace_id,
+        correlation_id=stated.correlation_id or told.correlation_id,
+        timestamp=stated.timestamp or told.timestamp,
     )
 
 
@@ -150,7 +162,6 @@ def _read_text(text: str, prefix: str, *, prose: bool = True) -> ErrorResponse:
         error=_stated_error(plain) or _mentioned_error(plain) or (_lone_error(plain, suberror) if prose else ""),
         codes=codes,
         suberror=suberror,
-        description=_text(text),
         trace_id=trace_id,
         correlation_id=correlation_id,
         timestamp=timestamp,
@@ -293,13 +304,6 @@ def _is_oauth(word: str) -> bool:
 def _stated_suberror(text: str) -> str:
     match = _SUBERROR.search(text)
     return match["value"] if match and match["value"].lower() not in _NOTHING else ""
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        return ""
-    # JSON may spell half a surrogate pair, which no encoder of ours could write.
-    return value[:MAX_DESCRIPTION].encode("utf-8", "replace").decode()
 
 
 def _id(value: Any) -> str:

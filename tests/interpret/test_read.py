@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.interpret.read import MAX_DESCRIPTION, MAX_ID, read_answer
+from exporter.interpret.read import MAX_ID, read_answer
 from exporter.model import ErrorCode, ErrorResponse
 
 TRACE = "7e1d0c5a-93b4-4f28-8a6c-1b2d3e4f5a00"
@@ -55,7 +54,7 @@ def response(codes: str = "", **fields: Any) -> ErrorResponse:
 
 
 def read(text: str, prefix: str = "AADSTS") -> ErrorResponse:
-    return replace(read_answer(text, prefix=prefix), description="")
+    return read_answer(text, prefix=prefix)
 
 
 JSON = [
@@ -513,18 +512,6 @@ def test_an_id_is_one_short_printable_line_or_absent(field: str, unfit: object) 
     assert read("Got " + json.dumps(said, ensure_ascii=False)) == response(error="invalid_grant")
 
 
-def test_the_description_is_that_of_the_object_else_the_text() -> None:
-    assert read_answer(COMPACT).description == KEY
-    assert read_answer(f"Got {COMPACT}").description == f"Got {COMPACT}"
-    assert read_answer('{"error":"x"}').description == ""
-
-
-def test_a_description_is_cut_and_can_be_encoded() -> None:
-    description = "\ud800" + "y" * 100_000
-    for text in (description, json.dumps({"error": "x", "error_description": description})):
-        assert read_answer(text).description == "?" + "y" * (MAX_DESCRIPTION - 1)
-
-
 FIELDS = ("error", "error_description", "error_codes", "suberror", "trace_id", "correlation_id", "timestamp", "claims")
 ANY_CHARACTER = st.characters(codec=None, categories=None)
 ANY_TEXT = st.text(ANY_CHARACTER, max_size=40) | st.sampled_from(["invalid_client", "AADSTS50000: x", LINES])
@@ -560,7 +547,6 @@ def check(said: ErrorResponse) -> None:
     """All that is read can be written, and goes to logs and terminals as one line."""
     texts = (said.error, *said.codes, said.suberror, said.trace_id, said.correlation_id, said.timestamp)
     assert all(text.isprintable() and len(text) <= MAX_ID for text in texts)
-    assert said.description.encode().decode() == said.description
     assert len(set(said.codes)) == len(said.codes)
 
 
