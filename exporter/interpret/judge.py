@@ -100,7 +100,7 @@ def _refusal(answer: TokenResponse, values: Mapping[str, Any]) -> ErrorResponse 
     """The refusal that an answer states; a token's own text is not searched for one."""
     if _states(values, "access_token") and not _states(values, "error"):
         return None
-    said = read_answer(answer.body.decode("utf-8", "replace"))
+    said = read_answer(answer.body.decode("utf-8", "replace"), prose=False)
     return said if said.error or said.codes else None
 
 

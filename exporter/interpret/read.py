@@ -112,15 +112,16 @@ _TAG = re.compile(r"<(?:input\s([^<>]*+)|/?(?!https?:)[A-Za-z][^<>]*+)>")
 _ATTRIBUTE = re.compile(r"""(?<!\S)(name|value)=(?:"([^"]*+)"|'([^']*+)')""")
 
 
-def read_answer(text: str, *, prefix: str = AADSTS) -> ErrorResponse:
+def read_answer(text: str, *, prefix: str = AADSTS, prose: bool = True) -> ErrorResponse:
     """Everything that an answer, or a text that quotes one, says of an error; never raises.
 
-    `prefix` belongs to codes that are stated as bare numbers. What is not said is empty.
+    `prefix` belongs to codes that are stated as bare numbers. In `prose` a mere mention of an error value counts, as in
+    what people paste; of an endpoint's own answer it would make a firewall's page a refusal. What is not said is empty.
     """
     values = parse_object(text.encode("utf-8", "surrogatepass"))
     if isinstance(values, dict) and _matching(_WORD, values.get("error")):
         return _read_object(values, text, prefix)
-    return _read_text(text, prefix, prose=not isinstance(values, dict))
+    return _read_text(text, prefix, prose=prose and not isinstance(values, dict))
 
 
 def _read_object(values: Mapping[str, Any], text: str, prefix: str) -> ErrorResponse:

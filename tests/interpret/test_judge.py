@@ -669,3 +669,12 @@ def test_no_answer_raises_and_only_what_was_asked_for_succeeds(
 @given(RESPONSES, st.booleans())
 def test_no_metadata_raises(answer: TokenResponse, allow_http: bool) -> None:
     assert isinstance(judge_metadata(answer, ISSUER, allow_http=allow_http), Outcome)
+
+
+def test_a_firewalls_page_that_mentions_an_error_value_is_no_refusal() -> None:
+    """What people paste may mention one; an endpoint's own answer must state it."""
+    page = TokenResponse(status=403, body=b"<html><p>Your request was blocked (access_denied).</p></html>")
+
+    outcome = judge_token(page, TokenRequest(url="https://login.example/token"), Expectation())
+
+    assert outcome == Outcome.failed(Category.PROTOCOL, Stage.HTTP, Reason.CLIENT_ERROR)
