@@ -80,10 +80,9 @@ class Prober:
         seconds = 0.0
         while True:
             began = self.clock.monotonic()
-            answer = self._reused(request, began) or evidence.masked(
-                await self.send(request, deadline - began), request.secrets
-            )
+            received = self._reused(request, began) or await self.send(request, deadline - began)
             seconds += self.clock.monotonic() - began
+            answer = evidence.masked(received, request.secrets)
             try:
                 following = flow.send(answer)
             except StopIteration as done:
