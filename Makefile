@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format rules replay clean
 
 demo: $(VENV)/.run
 	$(BIN)/aadsts-exporter demo $(ARGS)
@@ -20,6 +20,13 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+rules: $(VENV)/.run
+	$(BIN)/aadsts-exporter rules >dashboards/rules/token-probe.yaml
+
+# Needs Debian's prometheus. All of it takes about half an hour; QUICK=1 takes a few minutes, SCENARIO=file seconds.
+replay: $(VENV)/.run
+	$(BIN)/python -m replay $(if $(SCENARIO),--scenario=$(SCENARIO)) $(if $(SEED),--seed=$(SEED)) $(if $(QUICK),--quick) $(ARGS)
 
 $(VENV)/.run: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

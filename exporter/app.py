@@ -14,22 +14,18 @@ from pathlib import Path
 from string import Template
 from uuid import uuid4
 
-from prometheus_client import CollectorRegistry
+import aiohttp
 
 from exporter.archive import Archive
 from exporter.clock import Clock, SystemClock
 from exporter.config import parse_config
-from exporter.history import History
-from exporter.metrics import Recorder, exposition, probe_registry
+from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target
 from exporter.probe import Prober
-from exporter.report import conversation, log_fields, verdict
-from exporter.schedule import Scheduler
 from exporter.secrets import read_secret
 from exporter.simulator import Scenario, Simulator, parse_scenario
-from exporter.ticket import Ticket, make_ticket
 from exporter.transport import Transport
-from exporter.web import Listener, Ports, ProbeReport, Records, make_app
+from exporter.web import Listener, make_app
 
 log = logging.getLogger(__name__)
 
@@ -43,141 +39,19 @@ class Options:
 
     address: Address
     max_requests: int
+    drills: bool = False
     history_path: Path | None = None
     history_max_age: float = 7 * 86400.0
 
+
+DRILL_TIMEOUT = 10.0
+"""Seconds within which a running exporter must take up a drill."""
 
 STOP_WITHIN = 4.0
 """Seconds from the signal to the end of the process, at the most."""
 
 SWITCH_INTERVAL = 0.0005
 """Seconds after which Python lets another thread run: a rendering in its thread holds up the loop no longer."""
-
-LAG_EVERY = 0.5
-"""Seconds between two looks at how late the event loop runs."""
-
-
-class Exporter:
-    """A running exporter: it probes on schedule, records, and answers the web side's questions."""
-
-    def __init__(self, config: Config, prober: Prober, clock: Clock) -> None:
-        self.config = config
-        self.ready = False
-        self._registry = CollectorRegistry()
-        self._recorder = Recorder(self._registry, config.targets)
-        self._recorder.config_loaded(clock.time())
-        self._prober = prober
-        self._clock = clock
-        self._targets = {target.name: target for target in config.targets}
-        self._places = asyncio.Semaphore(config.concurrency)
-        self._on_demand: dict[str, asyncio.Task[ProbeResult]] = {}
-        self._rendering = asyncio.Lock()
-        self._verdicts: dict[str, str] = {}
-        self._history = History()
-        self._archive: Archive | None = None
-
-    @property
-    def history_writable(self) -> Callable[[bool], None]:
-        """Who is told whether the history's file can be written."""
-        return self._recorder.history_writable
-
-    def keep(self, archive: Archive) -> None:
-        """Takes up the history of earlier runs, and goes on with it."""
-        entries = archive.load()
-        if entries is None:
-            # Ids that no earlier run can have given out, should the file become readable after all.
-            self._history.begin_at(int(self._clock.time()))
-        for entry in entries or ():
-            self._history.restore(entry)
-        self._archive = archive
-
-    def ports(self) -> Ports:
-        """What the web side may ask."""
-        return Ports(
-            config=lambda: self.config,
-            render=self._render,
-            probe_now=self._probe_now,
-            records=Records(failures=self._history.failures, find=self._history.find, ticket=self._ticket),
-            ready=lambda: self.ready,
-        )
-
-    async def _render(self, openmetrics: bool) -> bytes:
-        # One at a time, and in a thread: a scrape must not disturb a probe.
-        async with self._rendering:
-            with self._recorder.held():
-                return await asyncio.to_thread(exposition, self._registry, openmetrics=openmetrics)
-
-    async def run(self) -> None:
-        """Probes until it is cancelled."""
-        scheduler = Scheduler(self._attempt, self._recorder, self._clock, self._places)
-        self.ready = True
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch_lag())
-                tasks.create_task(scheduler.run(self.config.targets))
-        finally:
-            self.ready = False
-
-    async def _attempt(self, target: Target) -> None:
-        result = await self._prober.probe(target)
-        self._recorder.record(result)
-        entry = self._history.record(result)
-        if self._archive is not None:
-            self._archive.append(entry)
-        self._log(result)
-
-    def _ticket(self, code: str, target: str, since: float) -> Ticket:
-        now = self._clock.time()
-        begin = now - since
-        return make_ticket(
-            self._history.failures(since=begin),
-            self._history.tallies(begin),
-            code=code,
-            target=target,
-            since=begin,
-            until=now,
-        )
-
-    def _log(self, result: ProbeResult) -> None:
-        """Logs what changed: a line an attempt would bury it, and every failure is kept in the history."""
-        name, said = result.target.name, verdict(result)
-        before = self._verdicts.get(name)
-        self._verdicts[name] = said
-        if not result.outcome.success:
-            level = logging.WARNING if said != before else logging.DEBUG
-        else:
-            level = logging.INFO if before not in {None, said} else logging.DEBUG
-        if log.isEnabledFor(level):
-            log.log(level, "probe succeeds" if result.outcome.success else "probe fails", extra=log_fields(result))
-
-    async def _probe_now(self, name: str, timeout: float | None) -> ProbeReport | None:
-        if name not in self._targets:
-            return None
-        result = await self._shared_probe(self._targets[name], timeout)
-        registry = probe_registry(result)
-        return ProbeReport(
-            render=lambda openmetrics: exposition(registry, openmetrics=openmetrics),
-            conversation=lambda: conversation(result),
-        )
-
-    async def _shared_probe(self, target: Target, timeout: float | None) -> ProbeResult:
-        """One attempt for all who ask at the same time, in one of the places that the schedule's attempts have too."""
-        task = self._on_demand.get(target.name)
-        if task is None:
-            task = asyncio.create_task(self._probe_in_place(target, timeout))
-            self._on_demand[target.name] = task
-            task.add_done_callback(lambda _: self._on_demand.pop(target.name))
-        return await asyncio.shield(task)
-
-    async def _probe_in_place(self, target: Target, timeout: float | None) -> ProbeResult:
-        async with self._places:
-            return await self._prober.probe(target, timeout)
-
-    async def _watch_lag(self) -> None:
-        while True:
-            due = self._clock.monotonic() + LAG_EVERY
-            await self._clock.sleep_until(due)
-            self._recorder.loop_lagged(max(0.0, self._clock.monotonic() - due))
 
 
 @asynccontextmanager
@@ -195,7 +69,9 @@ async def serve(config: Config, options: Options, started: Callable[[int], None]
         with _archive(options, clock, exporter) as archive:
             if archive is not None:
                 exporter.keep(archive)
-            async with Listener(make_app(exporter.ports(), options.max_requests), *options.address) as listener:
+            async with Listener(
+                make_app(exporter.ports(drills=options.drills), options.max_requests), *options.address
+            ) as listener:
                 started(listener.port)
                 await _until_signalled(exporter.run())
 
@@ -217,6 +93,20 @@ async def once(config: Config, targets: Sequence[Target]) -> list[ProbeResult]:
                 return await prober.probe(target)
 
         return list(await asyncio.gather(*(probe(target) for target in targets)))
+
+
+async def drill(url: str, code: str, duration: str) -> tuple[bool, str]:
+    """Asks a running exporter to report a made-up failure; whether it does, and what it said. Raises OSError."""
+    asked = {"code": code, "for": duration}
+    timeout = aiohttp.ClientTimeout(total=DRILL_TIMEOUT)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(f"{url.rstrip('/')}/-/drill", params=asked, allow_redirects=False) as response,
+        ):
+            return response.ok, (await response.text()).strip()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise OSError(f"no exporter answers at {url}: {str(error) or 'timeout'}") from None
 
 
 async def simulate(scenario: Scenario, address: Address, seed: int, started: Callable[[int], None]) -> None:

@@ -43,6 +43,7 @@ def collect(request: TokenRequest, answer: Answer, request_id: str, now: float, 
         server_request_id=_header(answer, "x-ms-request-id", secrets),
         server=_header(answer, "x-ms-ests-server", secrets),
         server_date=_header(answer, "date", secrets),
+        retry_after=_header(answer, "retry-after", secrets),
         clock_difference=_clock_difference(date, now),
         body=_body(answer, secrets) if failed and isinstance(answer, TokenResponse) else "",
     )

@@ -11,6 +11,9 @@ from exporter.catalogue import REASONS, Category, Departure, Phase, Reason, Side
 
 MASK = "<secret>"
 
+DRILL_TARGET = "drill"
+"""The target that fails in drills only."""
+
 ErrorCode = NewType("ErrorCode", str)
 """A provider's own error code with its prefix, such as `AADSTS50000`."""
 
@@ -82,10 +85,11 @@ SecretSource = InlineSecret | EnvironmentSecret | FileSecret
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """How the client proves who it is, and where its secret is read from."""
+    """How the client proves who it is, where its secret is read from, and when that ends (Unix time)."""
 
     method: str
     source: SecretSource
+    expires: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is probed, how often, and what it should answer. Durations in seconds."""
+    """What is probed, how often, and what it should answer. Durations in seconds.
+
+    `confirmations` are the extra attempts an hour that may be made to be sure of an outage.
+    """
 
     name: str
     provider: str
@@ -126,6 +133,7 @@ class Target:
     grant: str
     interval: float
     timeout: float
+    confirmations: int = 0
     cloud: str = ""
     tenant: str = ""
     client_id: str = ""
@@ -270,7 +278,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a support ticket asks for, redacted. `clock_difference` is the server's clock less ours, in seconds."""
+    """What a support ticket asks for, redacted. `clock_difference` is the server's clock less ours, in seconds.
+
+    `retry_after` is what the answer says of when to ask again (RFC 9110 section 10.2.3), as it stands.
+    """
 
     endpoint: str
     request_id: str
@@ -279,6 +290,7 @@ class Evidence:
     server_request_id: str = ""
     server: str = ""
     server_date: str = ""
+    retry_after: str = ""
     clock_difference: float | None = None
     body: str = field(default="", repr=False)
 

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -71,25 +72,45 @@ class Observer(Protocol):
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         """So many attempts were not made."""
 
-    def crashed(self, target: Target, started_at: float) -> None:
-        """An attempt, begun at this Unix time, ended in an error of ours."""
+    def crashed(self, target: Target, at: float) -> None:
+        """An attempt of the timetable ended in an error of ours at this Unix time."""
+
+    def confirmation_crashed(self) -> None:
+        """An attempt made to be sure ended in an error of ours."""
+
+
+CONFIRM_EVERY = 1.5
+"""Seconds between the starts of two attempts that are made to be sure of an outage."""
+
+LANES = 3
+"""How many such attempts of a target may run at a time: a timeout alone should not make certainty wait."""
+
+Attempt = Callable[[Target], Awaitable[bool]]
+"""Makes one attempt; True asks for another soon, to be sure."""
 
 
 class Scheduler:
-    """Runs attempts on the timetable until it is cancelled, in as many places as there are."""
+    """Runs attempts on the timetable until it is cancelled, in as many places as there are.
+
+    An attempt that asks for it is confirmed: `confirm` is called every so often beside the timetable, until it, too,
+    says that this is enough.
+    """
 
     def __init__(
         self,
-        attempt: Callable[[Target], Awaitable[None]],
+        attempt: Attempt,
+        confirm: Attempt,
         observer: Observer,
         clock: Clock,
         places: asyncio.Semaphore,
     ) -> None:
         self._attempt = attempt
+        self._confirm = confirm
         self._observer = observer
         self._clock = clock
         self._places = places
         self._running: set[str] = set()
+        self._lanes: Counter[str] = Counter()
 
     async def run(self, targets: Iterable[Target]) -> None:
         """Makes attempts for ever; cancelling it cancels those under way."""
@@ -113,19 +134,48 @@ class Scheduler:
             self._observer.skipped(target, Skip.OVERLAP, 1)
             return
         self._running.add(target.name)
-        attempts.create_task(self._run(tick), name=f"attempt {target.name}")
+        attempts.create_task(self._run(tick, attempts), name=f"attempt {target.name}")
 
-    async def _run(self, tick: Tick) -> None:
+    async def _run(self, tick: Tick, attempts: asyncio.TaskGroup) -> None:
         try:
-            async with self._places:
-                self._observer.started(self._clock.monotonic() - tick.due)
-                await self._attempt(tick.target)
-        except Exception:
-            # A bug that one target's answers bring out must not end the probing of all others.
-            log.exception("internal error", extra={"target": tick.target.name})
-            self._observer.crashed(tick.target, self._clock.time())
+            if await self._guarded(self._attempt, tick.target, tick.due):
+                self._open_lanes(tick.target, attempts)
         finally:
             self._running.discard(tick.target.name)
+
+    def _open_lanes(self, target: Target, attempts: asyncio.TaskGroup) -> None:
+        if self._lanes[target.name]:
+            return
+        self._lanes[target.name] = LANES
+        now = self._clock.monotonic()
+        for lane in range(1, LANES + 1):
+            attempts.create_task(self._run_lane(target, now + lane * CONFIRM_EVERY), name=f"confirm {target.name}")
+
+    async def _run_lane(self, target: Target, due: float) -> None:
+        try:
+            while True:
+                await self._clock.sleep_until(due)
+                if not await self._guarded(self._confirm, target, None):
+                    return
+                due = max(due + LANES * CONFIRM_EVERY, self._clock.monotonic())
+        finally:
+            self._lanes[target.name] -= 1
+
+    async def _guarded(self, attempt: Attempt, target: Target, due: float | None) -> bool:
+        """Makes an attempt in a place of its own; what is due on the timetable is timed."""
+        try:
+            async with self._places:
+                if due is not None:
+                    self._observer.started(self._clock.monotonic() - due)
+                return await attempt(target)
+        except Exception:
+            # A bug that one target's answers bring out must not end the probing of all others.
+            log.exception("internal error", extra={"target": target.name})
+            if due is None:
+                self._observer.confirmation_crashed()
+            else:
+                self._observer.crashed(target, self._clock.time())
+            return False
 
     def _announce(self, target: Target, due: float) -> None:
         self._observer.scheduled(target, self._clock.time() + due - self._clock.monotonic())

@@ -27,7 +27,8 @@ from exporter.catalogue import (
 from exporter.catalogue import codes as catalogue
 from exporter.interpret import judge_token
 from exporter.metrics import Recorder, exposition, probe_registry
-from exporter.metrics.recorder import CODE_BUDGET, LATENCY_BUCKETS
+from exporter.metrics.families import LATENCY_BUCKETS
+from exporter.metrics.recorder import CODE_BUDGET
 from exporter.model import (
     Answer,
     ErrorCode,
@@ -46,6 +47,7 @@ from exporter.model import (
     Unreadable,
 )
 from exporter.providers import PROVIDERS
+from exporter.windows import SIZES
 
 
 class Board:
@@ -409,6 +411,9 @@ def test_a_hundred_thousand_random_answers_stay_within_the_bound_of_the_docs() -
     catalogued = sum(code.startswith("AADSTS") for code in catalogue())
     assert board.value("token_probe_attempts_total") == 100_000
     assert series["token_probe_errors_total"] <= catalogued + CODE_BUDGET + 1
+    assert series["token_probe_window_errors"] <= len(SIZES) * (catalogued + CODE_BUDGET + 1)
+    assert series["token_probe_code_last_seen_timestamp_seconds"] <= catalogued + CODE_BUDGET + 1
+    assert series["token_probe_window_failures"] <= len(SIZES) * len(FAILURE_CATEGORIES)
     assert series["token_error_info"] <= catalogued + CODE_BUDGET
     assert series["token_probe_oauth_errors_total"] <= len(REGISTERED_ERRORS) + 1
     assert series["token_probe_failures_total"] == len(FAILURE_CATEGORIES)

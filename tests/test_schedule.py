@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.catalogue import Skip
 from exporter.model import Target
-from exporter.schedule import Scheduler, Timetable, offset
+from exporter.schedule import CONFIRM_EVERY, LANES, Scheduler, Timetable, offset
 
 
 class Log:
@@ -23,6 +23,7 @@ class Log:
         self.skips: Counter[tuple[str, Skip]] = Counter()
         self.crashes: list[tuple[str, float]] = []
         self.next_attempts: dict[str, float] = {}
+        self.crashed_confirmations = 0
 
     def scheduled(self, target: Target, next_attempt: float) -> None:
         self.next_attempts[target.name] = next_attempt
@@ -33,17 +34,29 @@ class Log:
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         self.skips[target.name, reason] += count
 
-    def crashed(self, target: Target, started_at: float) -> None:
-        self.crashes.append((target.name, started_at))
+    def crashed(self, target: Target, at: float) -> None:
+        self.crashes.append((target.name, at))
+
+    def confirmation_crashed(self) -> None:
+        self.crashed_confirmations += 1
 
 
 @asynccontextmanager
 async def scheduling(
-    attempt: Callable[[Target], Awaitable[None]], targets: list[Target], clock: FakeClock, concurrency: int = 100
+    attempt: Callable[[Target], Awaitable[bool | None]],
+    targets: list[Target],
+    clock: FakeClock,
+    concurrency: int = 100,
+    confirm: Callable[[Target], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Log]:
-    """A scheduler that runs while the block does."""
+    """A scheduler that runs while the block does; attempts that return nothing ask for no confirmation."""
     log = Log()
-    task = asyncio.create_task(Scheduler(attempt, log, clock, asyncio.Semaphore(concurrency)).run(targets))
+
+    async def attempted(target: Target) -> bool:
+        return bool(await attempt(target))
+
+    scheduler = Scheduler(attempted, confirm or attempted, log, clock, asyncio.Semaphore(concurrency))
+    task = asyncio.create_task(scheduler.run(targets))
     await settle()
     yield log
     task.cancel()
@@ -205,3 +218,72 @@ async def test_the_next_attempt_is_announced_on_the_wall_clock() -> None:
 
     assert first == pytest.approx(start + offset("contoso") * 30)
     assert second == pytest.approx(first + 30)
+
+
+async def test_an_attempt_that_asks_for_it_is_confirmed_every_so_often() -> None:
+    """Beside the timetable, in as many lanes as there are, until a confirmation says that it is enough."""
+    clock, confirmed = FakeClock(), []
+
+    async def attempt(_target: Target) -> bool:
+        return True
+
+    async def confirm(_target: Target) -> bool:
+        confirmed.append(clock.now - began)
+        return len(confirmed) < 8
+
+    async with scheduling(attempt, [make_target(interval=30.0)], clock, confirm=confirm) as log:
+        first = log.next_attempts["contoso"] - clock.time()
+        began = clock.now + first
+        await clock.advance(first + 29)
+        attempts = len(log.delays)
+
+    # The lanes that are under way when it is enough end with one attempt more each.
+    assert confirmed == pytest.approx([CONFIRM_EVERY * n for n in range(1, len(confirmed) + 1)])
+    assert 8 <= len(confirmed) < 8 + LANES
+    assert attempts == 1
+    assert not log.skips
+
+
+async def test_a_slow_confirmation_does_not_hold_up_the_others() -> None:
+    """A timeout takes its time in one lane; no lane has two at once, and the timetable goes on."""
+    clock, running, most, attempts = FakeClock(), 0, 0, 0
+
+    async def attempt(_target: Target) -> bool:
+        nonlocal attempts
+        attempts += 1
+        return True
+
+    async def confirm(_target: Target) -> bool:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await clock.sleep_until(clock.now + 10)
+        running -= 1
+        return True
+
+    async with scheduling(attempt, [make_target(interval=30.0)], clock, confirm=confirm) as log:
+        await clock.advance(120)
+
+    assert most == LANES
+    assert attempts == 4
+    assert not log.skips
+
+
+async def test_a_bug_in_a_confirmation_is_counted_and_ends_nothing_else() -> None:
+    """It is no attempt, so it is not recorded as one."""
+    clock, attempts = FakeClock(), 0
+
+    async def attempt(_target: Target) -> bool:
+        nonlocal attempts
+        attempts += 1
+        return True
+
+    async def confirm(_target: Target) -> bool:
+        raise RuntimeError("bug")
+
+    async with scheduling(attempt, [make_target(interval=30.0)], clock, confirm=confirm) as log:
+        await clock.advance(60)
+
+    assert attempts == 2
+    assert log.crashed_confirmations == 2 * LANES
+    assert log.crashes == []

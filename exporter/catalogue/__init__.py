@@ -3,6 +3,7 @@
 from exporter.catalogue.codes import Entry, Hint, code_entry, codes, errors, hints, watched
 from exporter.catalogue.sets import (
     FAILURE_CATEGORIES,
+    OUTAGE_CATEGORIES,
     PROVIDER_OWNED,
     REASONS,
     REGISTERED_ERRORS,
@@ -20,6 +21,7 @@ from exporter.catalogue.sets import (
 
 __all__ = [
     "FAILURE_CATEGORIES",
+    "OUTAGE_CATEGORIES",
     "PROVIDER_OWNED",
     "REASONS",
     "REGISTERED_ERRORS",

@@ -78,6 +78,10 @@ PROVIDER_OWNED = frozenset({c for c in Category if c.side is Side.PROVIDER})
 """Verdicts that an HTTP 5xx or `server_error` need not override."""
 
 
+OUTAGE_CATEGORIES = frozenset({Category.SERVICE_FAULT, Category.SERVICE_TRANSIENT, Category.PROTOCOL, Category.NETWORK})
+"""Failures that speak of an outage: nobody got to judge the request itself."""
+
+
 class Stage(StrEnum):
     """How far a failed attempt got."""
 

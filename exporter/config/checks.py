@@ -10,7 +10,7 @@ from exporter.config.schema import DEFAULT_INTERVAL, DEFAULT_TIMEOUT, KEYS, Cred
 from exporter.document import likely_key
 from exporter.durations import parse_duration
 from exporter.grants import GRANTS
-from exporter.model import Grant, Provider
+from exporter.model import DRILL_TARGET, Grant, Provider
 from exporter.providers import PROVIDERS
 
 Complaint = tuple[tuple[str | int, ...], str]
@@ -31,6 +31,7 @@ COMMON_KEYS = frozenset(
         "expect",
         "interval",
         "timeout",
+        "confirmations",
         "ca_file",
         "watch",
         "labels",
@@ -65,6 +66,8 @@ def _target(entry: Mapping[str, Any], defaults: Mapping[str, Any], seen: set[str
     yield from _urls(entry)
     yield from _credential(entry)
     yield from _expect(entry)
+    if name == DRILL_TARGET:
+        yield ("name",), "this name is kept for drills; choose another"
     for label in _mapping(entry.get("labels")):
         if label in INFO_LABELS:
             yield ("labels", label), "this label name is taken; choose another"

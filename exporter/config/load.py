@@ -84,6 +84,7 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target
         grant=entry.grant,
         interval=entry.interval or defaults.interval,
         timeout=entry.timeout or defaults.timeout,
+        confirmations=defaults.confirmations if entry.confirmations is None else entry.confirmations,
         cloud=place.cloud or next(iter(provider.clouds), ""),
         tenant=place.tenant,
         client_id=entry.client_id or "",
@@ -112,7 +113,7 @@ def _credential(entry: CredentialEntry, default_method: str, folder: Path) -> Cr
         source = FileSecret(folder / entry.client_secret_file)
     else:
         source = EnvironmentSecret(entry.client_secret_env or "")
-    return Credential(entry.method or default_method, source)
+    return Credential(entry.method or default_method, source, entry.expires)
 
 
 def _expectation(entry: TargetEntry) -> Expectation:

@@ -1,5 +1,6 @@
 """The shape of a config file; what its parts demand of each other stands in `checks`."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializationInfo, field_serializer, field_validator
@@ -8,6 +9,7 @@ from exporter.config.values import (
     Code,
     Duration,
     Error,
+    Instant,
     LabelName,
     Name,
     PlainUrl,
@@ -25,6 +27,8 @@ from exporter.providers import PROVIDERS
 
 DEFAULT_INTERVAL = "30s"
 DEFAULT_TIMEOUT = "10s"
+DEFAULT_CONFIRMATIONS = 120
+MAX_CONFIRMATIONS = 3600
 
 PLAIN_PARAMETERS = frozenset(
     {
@@ -63,6 +67,12 @@ class DefaultsEntry(_Strict):
     timeout: Duration = Field(
         DEFAULT_TIMEOUT, validate_default=True, description="Time that one attempt may take in all."
     )
+    confirmations: int = Field(
+        DEFAULT_CONFIRMATIONS,
+        ge=0,
+        le=MAX_CONFIRMATIONS,
+        description="Extra attempts an hour to be sure of an outage, soon after a failure; 0 is none.",
+    )
 
     @field_serializer("interval", "timeout")
     def _show(self, seconds: float) -> str:
@@ -76,6 +86,11 @@ class CredentialEntry(_Strict):
     client_secret: SecretStr | None = Field(None, min_length=1, description="The secret itself; prefer a file.")
     client_secret_file: Text | None = Field(None, description="A file with the secret, read at each attempt.")
     client_secret_env: Variable | None = Field(None, description="An environment variable with the secret.")
+    expires: Instant | None = Field(None, description="When the secret ends, for the alerts that remind of it.")
+
+    @field_serializer("expires")
+    def _show(self, expires: float | None) -> str | None:
+        return None if expires is None else datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
 
     @field_serializer("client_secret")
     def _mask(self, secret: SecretStr | None) -> str | None:
@@ -110,6 +125,9 @@ class TargetEntry(_Strict):
     expect: ExpectEntry | None = None
     interval: Duration | None = Field(None, description="Time between two attempts.")
     timeout: Duration | None = Field(None, description="Time that one attempt may take in all.")
+    confirmations: int | None = Field(
+        None, ge=0, le=MAX_CONFIRMATIONS, description="Extra attempts an hour to be sure of an outage; 0 is none."
+    )
     ca_file: Text | None = Field(None, description="Authorities to trust in place of the system's.")
     watch: list[Code] | None = Field(None, description="Codes whose series start at 0, beside the provider's own.")
     labels: dict[LabelName, Text] | None = Field(None, description="Labels of token_probe_target_info.")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -34,6 +35,17 @@ def matching(pattern: str, otherwise: str) -> Callable[[str], str]:
     return check
 
 
+def parse_instant(value: object) -> float:
+    """Unix time of a date or of a moment with its offset from UTC (RFC 3339). Raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or (moment.tzinfo is None and moment.time() != time.min):
+        raise ValueError('must be a date such as "2027-01-31" or a moment such as "2027-01-31T12:00:00Z", in quotes')
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
 def one_of(names: Iterable[str]) -> Any:
     """A string type of the names of a table."""
     known = tuple(names)
@@ -50,6 +62,11 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$", "examples": ["30s", "1m30s", "500ms"]}),
+]
+Instant = Annotated[
+    float,
+    BeforeValidator(parse_instant),
+    WithJsonSchema({"type": "string", "examples": ["2027-01-31", "2027-01-31T12:00:00Z"]}),
 ]
 Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"format": "uri"})]
 PlainUrl = Annotated[Url, AfterValidator(_check_plain_url)]

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from exporter.catalogue import code_entry
-from exporter.config.values import Duration, Error, matching
+from exporter.catalogue import REASONS, Stage, code_entry
+from exporter.config.values import Duration, Error, matching, one_of
 from exporter.document import Problem, load
 from exporter.durations import parse_duration
 
@@ -36,7 +36,12 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-_KINDS = ("token", "code", "body", "stall", "reset", "truncate", "latency")
+_KINDS = ("token", "code", "body", "stall", "reset", "truncate", "latency", "fault")
+
+_UNREACHABLE = tuple(
+    f"{stage}/{reason}" for stage in (Stage.DNS, Stage.CONNECT, Stage.TLS) for reason in REASONS[stage]
+)
+"""What keeps a request from ever reaching a server."""
 
 
 class Play(_Strict):
@@ -45,13 +50,14 @@ class Play(_Strict):
     token: Literal[True] | None = None
     code: Annotated[str, AfterValidator(_known_code)] | None = None
     error: Error | None = None
-    status: int | None = Field(None, ge=200, le=599)
+    status: int | None = Field(default=None, ge=200, le=599)
     headers: dict[HeaderName, HeaderValue] = {}
-    body: str | None = Field(None, max_length=1 << 20)
+    body: str | None = Field(default=None, max_length=1 << 20)
     stall: Literal["headers", "body"] | None = None
     reset: Literal[True] | None = None
     truncate: Literal[True] | None = None
     latency: Duration | None = None
+    fault: one_of(_UNREACHABLE) | None = None  # type: ignore[valid-type]
 
     @model_validator(mode="before")
     @classmethod

@@ -117,7 +117,8 @@ class Simulator:
             return self._write(request, self._decide(asked, request, ids), ids)
         if play.stall is not None:
             return await _stall(request, begun=play.stall == "body")
-        if play.reset:
+        if play.reset or play.fault:
+            # A server cannot be unreachable to one who reached it; a reset is the nearest that it can do.
             return _reset(request)
         if play.truncate:
             return await _truncate(request)

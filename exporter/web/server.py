@@ -9,6 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.model import Config
+from exporter.web.drill import BeginDrill
+from exporter.web.drill import handler as drill_handler
 from exporter.web.evidence import Records, page
 from exporter.web.evidence import add_routes as add_evidence_routes
 from exporter.web.metrics import Render, Scrapes
@@ -37,6 +39,7 @@ class Ports:
     probe_now: ProbeNow
     records: Records
     ready: Callable[[], bool]
+    drill: BeginDrill | None = None
 
 
 def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
@@ -67,6 +70,7 @@ def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
     add_evidence_routes(app.router, ports.records)
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
+    app.router.add_post("/-/drill", drill_handler(ports.drill))
     return app
 
 

@@ -59,6 +59,7 @@ GRAPH = Target(
     grant="client_credentials",
     interval=30,
     timeout=10,
+    confirmations=120,
     cloud="public",
     tenant="contoso.onmicrosoft.com",
     client_id="11111111-2222-3333-4444-555555555555",
@@ -73,6 +74,7 @@ FRONT_DOOR = Target(
     grant="none",
     interval=30,
     timeout=10,
+    confirmations=120,
     cloud="public",
     tenant="common",
     expect=Expectation(codes=frozenset({ErrorCode("AADSTS900144")})),
@@ -84,6 +86,7 @@ KEYCLOAK = Target(
     grant="client_credentials",
     interval=30,
     timeout=10,
+    confirmations=120,
     client_id="prober",
     credential=Credential("client_secret_basic", EnvironmentSecret("KEYCLOAK_SECRET")),
 )
@@ -339,3 +342,33 @@ def test_no_shape_makes_it_raise(root: dict[str, object]) -> None:
 @given(st.text(st.characters()))
 def test_no_text_makes_it_raise(text: str) -> None:
     check(parse_config(text, FOLDER), text)
+
+
+def test_confirmations_are_those_of_the_target_else_of_the_defaults() -> None:
+    """None at all is a choice, too."""
+    one = "targets: [{name: a, provider: entra, tenant: common, expect: {code: [AADSTS900144]}CONFIRM}]"
+    for defaults, own, expected in (("", "", 120), ("60", "", 60), ("60", "0", 0), ("0", "", 0), ("0", "90", 90)):
+        text = one.replace("CONFIRM", f", confirmations: {own}" if own else "")
+        text = f"defaults: {{confirmations: {defaults}}}\n{text}" if defaults else text
+        (target,) = config(text).targets
+        assert target.confirmations == expected
+
+
+def test_the_name_of_the_drills_target_is_taken() -> None:
+    """Its alerts are marked as a rehearsal."""
+    text = GOOD.replace("name: keycloak", "name: drill")
+
+    found = parse_config(text, FOLDER)
+
+    assert isinstance(found, list)
+    (problem,) = found
+    assert problem.message == "this name is kept for drills; choose another"
+
+
+def test_a_secrets_end_is_read() -> None:
+    """And shown as it was meant."""
+    text = GOOD.replace("client_secret_env: KEYCLOAK_SECRET", 'client_secret_env: S, expires: "2027-01-31"')
+    found = config(text)
+
+    assert found.targets[2].credential == Credential("client_secret_basic", EnvironmentSecret("S"), 1_801_353_600.0)
+    assert "expires: '2027-01-31T00:00:00Z'" in found.shown

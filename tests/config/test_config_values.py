@@ -12,6 +12,7 @@ from exporter.config.values import (
     Code,
     Duration,
     Error,
+    Instant,
     LabelName,
     Name,
     PlainUrl,
@@ -169,6 +170,7 @@ LABEL = "must be a Prometheus label name such as team"
 TEXT = "must be 1 to 1000 printable characters"
 CODE = "must be an error code with its prefix, as AADSTS50000"
 ERROR = "must be an OAuth error value, as invalid_client"
+INSTANT = 'must be a date such as "2027-01-31" or a moment such as "2027-01-31T12:00:00Z", in quotes'
 VARIABLE = "must be the name of an environment variable"
 
 
@@ -187,6 +189,7 @@ VARIABLE = "must be the name of an environment variable"
         *[(Variable, text, VARIABLE) for text in ("", "2A", "A-B", "$A", "A=B")],
         (one_of(["a", "b"]), "c", "must be one of a, b"),
         (Duration, "soon", "must be a duration such as 30s, 1m30s or 500ms"),
+        *[(Instant, text, INSTANT) for text in ("soon", "2027", "2027-13-01", "2027-01-31T12:00:00", "31.01.2027")],
     ],
 )
 def test_what_does_not_fit_is_told_what_would(kind: Any, text: str, message: str) -> None:
@@ -199,3 +202,17 @@ def refusal(kind: Any, value: str) -> str:
         TypeAdapter(kind).validate_python(value)
     (detail,) = caught.value.errors()
     return detail["msg"].removeprefix("Value error, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2027-01-31", 1_801_353_600),
+        ("2027-01-31T00:00:00Z", 1_801_353_600),
+        ("2027-01-31T02:00:00+02:00", 1_801_353_600),
+        ("2027-01-31T12:34:56Z", 1_801_398_896),
+    ],
+)
+def test_an_instant_is_unix_time(text: str, moment: float) -> None:
+    """A date alone begins at midnight, UTC."""
+    assert TypeAdapter(Instant).validate_python(text) == moment

@@ -221,3 +221,25 @@ def test_the_demo_shows_aadsts50000_and_stops_on_ctrl_c() -> None:
         demo.until(lambda: sum(demo.samples(r"token_probe_errors_total\{.*AADSTS50000")) > 0, within=60)
         assert "AADSTS50000" in demo.get("/failures")
         assert demo.stop(signal.SIGINT) == 0
+
+
+def test_a_drill_needs_an_exporter_that_allows_it() -> None:
+    """Exit 1 and one line, whatever is in the way."""
+    with running("demo", "--web.listen-address=127.0.0.1:0") as demo:
+        refused = run("drill", "AADSTS50000", f"--exporter.url=http://127.0.0.1:{demo.port}")
+    unreachable = run("drill", "AADSTS50000", "--exporter.url=http://127.0.0.1:1")
+
+    for ended, says in ((refused, "--web.enable-drills"), (unreachable, "no exporter answers")):
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert says in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "flags", [["--slo=100"], ["--slo=x"], ["--interval=2m"], ["--interval=5"], ["--job=a b"], ["--runbook.url=a\nb"]]
+)
+def test_rules_refuse_what_makes_no_sense(flags: list[str]) -> None:
+    """Exit 2, and nothing that could be taken for rules."""
+    ended = run("rules", *flags)
+
+    assert (ended.returncode, ended.stdout) == (2, "")

@@ -27,6 +27,8 @@ class Behind:
     asked: list[tuple[str, float | None]] = field(default_factory=list)
     history: History = field(default_factory=History)
     tickets: list[tuple[str, str, float]] = field(default_factory=list)
+    drills_on: bool = True
+    drills: list[tuple[str, float]] = field(default_factory=list)
 
     def ticket(self, code: str, target: str, since: float) -> Ticket:
         self.tickets.append((code, target, since))
@@ -52,7 +54,11 @@ class Behind:
             probe_now=self.probe_now,
             records=Records(failures=self.history.failures, find=self.history.find, ticket=self.ticket),
             ready=lambda: self.is_ready,
+            drill=self.begin_drill if self.drills_on else None,
         )
+
+    def begin_drill(self, code: str, seconds: float) -> None:
+        self.drills.append((code, seconds))
 
 
 @pytest.fixture
@@ -279,3 +285,53 @@ async def test_a_code_has_a_page(client: aiohttp.ClientSession) -> None:
     assert "it splits AADSTS50000" in split
     assert "does not know this code" in unknown
     assert (await client.get("/codes/bogus")).status == 404
+
+
+async def test_a_drill_begins(client: aiohttp.ClientSession, behind: Behind) -> None:
+    """With the code and for the time asked for, or for three minutes."""
+    for query in ("code=AADSTS50000&for=90s", "code=AADSTS90033"):
+        assert (await client.post(f"/-/drill?{query}")).status == 200
+
+    assert behind.drills == [("AADSTS50000", 90.0), ("AADSTS90033", 180.0)]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("", "code must be an AADSTS code"),
+        ("code=50000", "code must be an AADSTS code"),
+        ("code=AADSTS1", "code must be an AADSTS code"),
+        ("code=invalid_client", "code must be an AADSTS code"),
+        ("code=AADSTS50000&for=", "for must be a duration"),
+        ("code=AADSTS50000&for=3", "for must be a duration"),
+        ("code=AADSTS50000&for=61m", "for must be at most 1h"),
+    ],
+)
+async def test_a_drill_that_makes_no_sense_is_refused(
+    client: aiohttp.ClientSession, behind: Behind, query: str, says: str
+) -> None:
+    """And says why."""
+    answer = await client.post(f"/-/drill?{query}")
+
+    assert answer.status == 400
+    assert (await answer.text()).startswith(says)
+    assert behind.drills == []
+
+
+async def test_a_drill_is_not_begun_from_a_browser(client: aiohttp.ClientSession, behind: Behind) -> None:
+    """A page that somebody opens must not page anybody; nor does a link."""
+    posted = await client.post("/-/drill?code=AADSTS50000", headers={"Origin": "https://evil.example"})
+    linked = await client.get("/-/drill?code=AADSTS50000")
+
+    assert (posted.status, linked.status) == (403, 405)
+    assert behind.drills == []
+
+
+async def test_drills_are_off_by_default(behind: Behind) -> None:
+    """The answer says how to turn them on."""
+    behind.drills_on = False
+    async with application(make_app(behind.ports())) as url, aiohttp.ClientSession(url) as session:
+        answer = await session.post("/-/drill?code=AADSTS50000")
+
+        assert answer.status == 403
+        assert "--web.enable-drills" in await answer.text()

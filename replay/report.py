@@ -1,0 +1,69 @@
+"""What `make replay` prints."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from replay.floor import floor
+from replay.grid import CELLS
+from replay.job import PEERS, Job, Outcome
+from replay.prometheus import Alert, load_rules
+from replay.score import Score
+from replay.world import NOISES
+
+FALSE_ALARMS = 0.02
+"""A target and day: what the floor is computed for."""
+
+PEER_RULES = tuple(rule.name for rule in load_rules(PEERS.read_text(encoding="utf-8")))
+
+_PACK = "the pack"
+_BUDGET = "the pack's error budget burn"
+_OF_THE_PROBER = frozenset({"TokenProbeDown", "TokenProbeAbsent"})
+"""Alerts that speak of the exporter, which a scrape gap is meant to raise."""
+
+
+@dataclass(slots=True)
+class Report:
+    """The scores of all replays, by title and by the rules that are scored."""
+
+    _scores: dict[str, dict[str, Score]] = field(default_factory=dict)
+    _jobs: dict[str, Job] = field(default_factory=dict)
+
+    def add(self, job: Job, outcome: Outcome) -> None:
+        """Adds one replay."""
+        self._jobs.setdefault(job.title, job)
+        scores = self._scores.setdefault(job.title, {})
+        by_rules: dict[str, list[Alert]] = {name: [] for name in (_PACK, _BUDGET, *PEER_RULES)}
+        for alert in outcome.alerts:
+            if (name := _scored_as(alert)) is not None:
+                by_rules[name].append(alert)
+        for name, alerts in by_rules.items():
+            scores.setdefault(name, Score.empty()).add(alerts, outcome.incidents, outcome.target_days)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; times in seconds."""
+        return {
+            title: {
+                "interval": self._jobs[title].interval,
+                "scrapes and evaluations every": self._jobs[title].look,
+                "rules": {name: score.as_json() for name, score in scores.items()},
+                "floor without confirmation": _floors(self._jobs[title]) if title.startswith("grid") else None,
+            }
+            for title, scores in self._scores.items()
+        }
+
+
+def _scored_as(alert: Alert) -> str | None:
+    if alert.rule.group == "peers":
+        return alert.rule.name
+    if alert.rule.name == "TokenProbeErrorBudgetBurn":
+        return _BUDGET
+    return None if alert.rule.name in _OF_THE_PROBER else _PACK
+
+
+def _floors(job: Job) -> dict[str, float]:
+    noise = NOISES[job.noise]
+    share = noise.stray + noise.aadsts50000
+    return {
+        f"{ratio * 100:g} %": round(floor(ratio, share, job.interval, FALSE_ALARMS, job.look), 1)
+        for ratio in sorted({cell.ratio for cell in CELLS}, reverse=True)
+    }

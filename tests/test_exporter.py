@@ -1,0 +1,217 @@
+"""The exporter as a whole, in fake time: what it counts, what it confirms, and drills."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec
+
+import pytest
+from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
+
+from exporter.catalogue import Reason, Stage
+from exporter.exporter import Exporter
+from exporter.metrics import exposition
+from exporter.model import Answer, Config, Fault, TransportFailure
+from replay.virtual import VirtualClock, VirtualLoop, run
+
+RESET = TransportFailure(fault=Fault(Stage.HEADERS, Reason.RESET))
+UNAVAILABLE = refusal(90033, "temporarily_unavailable", 503)
+
+
+EPOCH = 1_700_000_000.0
+
+P = ParamSpec("P")
+
+
+def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Runs a test in time that passes as fast as it can."""
+
+    @wraps(test)
+    def in_virtual_time(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(test(*args, **kwargs), VirtualLoop())
+
+    return in_virtual_time
+
+
+@dataclass
+class Bench:
+    """A running exporter, its clock, and whom it asks."""
+
+    exporter: Exporter
+    clock: VirtualClock
+    send: ScriptedSend
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.exporter.registry.get_sample_value(name, {"target": "contoso"} | labels)
+
+    def text(self) -> str:
+        # Not by the web side's way: that renders in a thread, for which virtual time does not wait.
+        return exposition(self.exporter.registry, openmetrics=False).decode()
+
+
+@asynccontextmanager
+async def running(*answers: Answer, confirmations: int = 120) -> AsyncIterator[Bench]:
+    """An exporter with one target that is given these answers, the last of them for ever."""
+    clock, send = VirtualClock(asyncio.get_running_loop(), EPOCH), ScriptedSend(answers)
+    config = Config(targets=(make_target(confirmations=confirmations),), concurrency=10)
+    exporter = Exporter(config, make_prober(send, clock), clock)
+    task = asyncio.create_task(exporter.run())
+    try:
+        yield Bench(exporter, clock, send)
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@virtual
+async def test_a_total_outage_is_certain_seconds_after_its_first_failure() -> None:
+    """By confirmations, which enter no attempts, no failures and no history."""
+    async with running(UNAVAILABLE) as bench:
+        await asyncio.sleep(30)
+        await asyncio.sleep(7)
+
+        made = bench.value("token_probe_attempts_total")
+        assert bench.value("token_probe_outage") == 1
+        assert bench.value("token_probe_outage_evidence") == 1
+        assert bench.value("token_probe_confirmations_total", outcome="failure") == len(bench.send.requests) - (
+            made or 0
+        )
+        failures = bench.value("token_probe_failures_total", side="provider", category="service_transient")
+        assert made == failures
+        assert len(bench.exporter.ports(drills=False).records.failures()) == made
+
+
+@virtual
+async def test_a_stray_failure_is_refuted() -> None:
+    """The extra attempts end by themselves, and leave no verdict."""
+    async with running(RESET, token()) as bench:
+        await asyncio.sleep(30)
+        assert (bench.value("token_probe_outage_evidence") or 0) > 0
+        await asyncio.sleep(600)
+
+        assert bench.value("token_probe_outage") == 0
+        assert bench.value("token_probe_outage_evidence") == 0
+        assert 10 < (bench.value("token_probe_confirmations_total", outcome="success") or 0) <= 120
+        assert bench.value("token_probe_confirmations_total", outcome="failure") == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(7000215, "invalid_client", 401),
+        refusal(50126, "invalid_grant"),
+        refusal(50053, "invalid_grant"),
+        refusal(50196, "invalid_request"),
+        refusal(0, "slow_down", 429),
+        refusal(90033, "temporarily_unavailable", 503, headers={"retry-after": "60"}),
+    ],
+)
+@virtual
+async def test_what_must_not_be_repeated_is_not(answer: Answer) -> None:
+    """An hour of such answers brings the schedule's attempts and no other."""
+    async with running(answer) as bench:
+        await asyncio.sleep(3600)
+
+        assert len(bench.send.requests) == bench.value("token_probe_attempts_total") == 120
+
+
+@virtual
+async def test_confirmations_are_bounded_by_the_hour() -> None:
+    """A service that fails one time in forty keeps raising suspicion; the allowance holds."""
+    answers: list[Answer] = [RESET, *[token()] * 39]
+    async with running(*answers * 40, confirmations=20) as bench:
+        await asyncio.sleep(3600)
+
+        made = sum(bench.value("token_probe_confirmations_total", outcome=o) or 0 for o in ("success", "failure"))
+        assert 20 < made <= 40
+
+
+@virtual
+async def test_no_confirmations_leave_the_schedule_alone() -> None:
+    """And the verdict to it."""
+    async with running(UNAVAILABLE, confirmations=0) as bench:
+        await asyncio.sleep(120)
+        assert bench.value("token_probe_outage") == 0
+        await asyncio.sleep(60)
+
+        assert len(bench.send.requests) == bench.value("token_probe_attempts_total")
+        assert bench.value("token_probe_outage") == 1
+
+
+@virtual
+async def test_windows_count_exactly() -> None:
+    """By code and by category, over the last 8 and 40 attempts; confirmations do not count."""
+    async with running(*[refusal(50000, "server_error", 500)] * 3, token(), confirmations=0) as bench:
+        await asyncio.sleep(30 * 10)
+
+        for name, labels in (
+            ("token_probe_window_errors", {"code": "AADSTS50000", "category": "service_fault"}),
+            ("token_probe_window_failures", {"side": "provider", "category": "service_fault"}),
+        ):
+            assert bench.value(name, window="8", **labels) == 1
+            assert bench.value(name, window="40", **labels) == 3
+        last_seen = bench.value("token_probe_code_last_seen_timestamp_seconds", code="AADSTS50000")
+        assert last_seen == pytest.approx(bench.clock.time() - 8 * 30, abs=30)
+
+
+@virtual
+async def test_a_drill_fails_on_a_target_of_its_own() -> None:
+    """Nothing is sent, nothing enters the history, and all of it is gone when the drill ends."""
+    async with running(token()) as bench:
+        before = len(bench.send.requests)
+        ports = bench.exporter.ports(drills=True)
+        assert ports.drill is not None
+        ports.drill("AADSTS50000", 60.0)
+        await asyncio.sleep(20)
+
+        labels = {"target": "drill", "code": "AADSTS50000", "category": "service_fault"}
+        assert bench.value("token_probe_outage", target="drill") == 1
+        assert bench.value("token_probe_window_errors", window="8", **labels) == 8
+        assert bench.value("token_probe_errors_total", **labels) == 11
+        assert ports.records.failures() == []
+        assert bench.value("token_probe_failures_total", side="provider", category="service_fault") == 0
+
+        await asyncio.sleep(60)
+        assert "drill" not in bench.text()
+        assert len(bench.send.requests) - before == bench.value("token_probe_attempts_total")
+
+
+@virtual
+async def test_a_second_drill_takes_the_place_of_the_first() -> None:
+    """There is one pager."""
+    async with running(token()) as bench:
+        begin = bench.exporter.ports(drills=True).drill
+        assert begin is not None
+        begin("AADSTS50000", 60.0)
+        await asyncio.sleep(10)
+        begin("AADSTS90033", 60.0)
+        await asyncio.sleep(30)
+
+        text = bench.text()
+        assert 'token_probe_window_errors{category="service_fault",code="AADSTS50000",target="drill"' not in text
+        assert bench.value("token_probe_outage", target="drill") == 1
+
+
+def test_drills_are_off_unless_asked_for() -> None:
+    """Nobody pages anybody by accident."""
+    clock = FakeClock()
+    exporter = Exporter(Config(targets=(), concurrency=1), make_prober(ScriptedSend([token()]), clock), clock)
+
+    assert exporter.ports(drills=False).drill is None
+
+
+def test_a_credentials_end_is_told_if_the_config_states_it() -> None:
+    """For the alerts that remind of it."""
+    clock = FakeClock()
+    target = make_target()
+    assert target.credential is not None
+    for expires in (None, 1_800_000_000.0):
+        credential = type(target.credential)(target.credential.method, target.credential.source, expires)
+        config = Config(targets=(make_target(credential=credential),), concurrency=1)
+        exporter = Exporter(config, make_prober(ScriptedSend([token()]), clock), clock)
+        labels = {"target": "contoso", "credential": "current"}
+        name = "token_probe_credential_expiry_timestamp_seconds"
+        assert exporter.registry.get_sample_value(name, labels) == expires
