@@ -123,12 +123,14 @@ class Exporter:
 
     def _begin_drill(self, code: str, seconds: float) -> None:
         """Reports made-up failures with this code for so many seconds, in place of a drill under way."""
-        if self._drill is not None:
-            self._drill.cancel()
         log.warning("drill begins", extra={"code": code, "seconds": seconds})
-        self._drill = asyncio.create_task(self._run_drill(code, self._clock.monotonic() + seconds))
+        drill = self._run_drill(code, self._clock.monotonic() + seconds, self._drill)
+        self._drill = asyncio.create_task(drill)
 
-    async def _run_drill(self, code: str, until: float) -> None:
+    async def _run_drill(self, code: str, until: float, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            before.cancel()
+            await asyncio.wait([before])
         target = drill_target(code)
         prober = replace(self._prober, send=answering(code))
         self._recorder.watch(target)

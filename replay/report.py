@@ -27,10 +27,14 @@ class Report:
 
     _scores: dict[str, dict[str, Score]] = field(default_factory=dict)
     _jobs: dict[str, Job] = field(default_factory=dict)
+    _unseen: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, job: Job, outcome: Outcome) -> None:
         """Adds one replay."""
         self._jobs.setdefault(job.title, job)
+        unseen = self._unseen.setdefault(job.title, set())
+        if not outcome.incidents:
+            unseen.add(job.cell)
         scores = self._scores.setdefault(job.title, {})
         by_rules: dict[str, list[Alert]] = {name: [] for name in (_PACK, _BUDGET, *PEER_RULES)}
         for alert in outcome.alerts:
@@ -46,6 +50,7 @@ class Report:
                 "interval": self._jobs[title].interval,
                 "scrapes and evaluations every": self._jobs[title].look,
                 "rules": {name: score.as_json() for name, score in scores.items()},
+                "outages that such a prober cannot see": sorted(self._unseen[title]),
                 "floor without confirmation": _floors(self._jobs[title]) if title.startswith("grid") else None,
             }
             for title, scores in self._scores.items()

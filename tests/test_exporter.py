@@ -188,9 +188,12 @@ async def test_a_second_drill_takes_the_place_of_the_first() -> None:
         begin("AADSTS50000", 60.0)
         await asyncio.sleep(10)
         begin("AADSTS90033", 60.0)
+        begin("AADSTS90033", 60.0)
         await asyncio.sleep(30)
 
         text = bench.text()
+        labels = {"target": "drill", "code": "AADSTS90033", "category": "service_transient", "window": "8"}
+        assert bench.value("token_probe_window_errors", **labels) == 8
         assert 'token_probe_window_errors{category="service_fault",code="AADSTS50000",target="drill"' not in text
         assert bench.value("token_probe_outage", target="drill") == 1
 

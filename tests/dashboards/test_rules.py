@@ -91,7 +91,7 @@ def promtool(request: pytest.FixtureRequest) -> str:
     path = Path(os.environ.get("EXPORTER_PROMETHEUS3") or ROOT / ".prometheus3/usr/bin") / "promtool"
     if not path.is_file():
         pytest.skip(
-            "promtool of Prometheus 3 is missing: unpack its package (dpkg-deb -x prometheus_3*.deb .prometheus3), "
+            "promtool of Prometheus 3 is missing: run .ci/newer-prometheus, which unpacks it into .prometheus3, "
             "or set EXPORTER_PROMETHEUS3 to the folder that has promtool and prometheus"
         )
     return str(path)
