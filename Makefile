@@ -22,7 +22,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 
 rules: $(VENV)/.run
-	$(BIN)/aadsts-exporter rules >dashboards/rules/token-probe.yaml
+	$(BIN)/aadsts-exporter rules >$(VENV)/rules.yaml
+	mv $(VENV)/rules.yaml dashboards/rules/token-probe.yaml
 
 # Needs Debian's prometheus. All of it takes about half an hour; QUICK=1 takes a few minutes, SCENARIO=file seconds.
 replay: $(VENV)/.run

@@ -5,6 +5,7 @@ import asyncio
 import codecs
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # `serve` is what an exporter does, so its flags work without naming it.
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
         words.insert(0, "serve")
-    options = parser.parse_args(words)
+    options = parser.parse_args(words, argparse.Namespace(command=shlex.join(["aadsts-exporter", *words])))
     logs.set_up(options.log_level, options.log_format)
     try:
         status = options.run(options)
@@ -160,7 +161,7 @@ def _rules(options: argparse.Namespace) -> int:
         runbooks=options.runbooks,
         dashboards=options.dashboards,
     )
-    print(render(settings), end="")
+    print(render(settings, options.command), end="")
     return 0
 
 

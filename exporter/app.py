@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -19,6 +20,7 @@ import aiohttp
 from exporter.archive import Archive
 from exporter.clock import Clock, SystemClock
 from exporter.config import parse_config
+from exporter.evidence import printable
 from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target
 from exporter.probe import Prober
@@ -43,6 +45,9 @@ class Options:
     history_path: Path | None = None
     history_max_age: float = 7 * 86400.0
 
+
+MAX_SAID = 300
+"""Characters shown of what an exporter answers to a drill."""
 
 DRILL_TIMEOUT = 10.0
 """Seconds within which a running exporter must take up a drill."""
@@ -104,7 +109,8 @@ async def drill(url: str, code: str, duration: str) -> tuple[bool, str]:
             aiohttp.ClientSession(timeout=timeout) as session,
             session.post(f"{url.rstrip('/')}/-/drill", params=asked, allow_redirects=False) as response,
         ):
-            return response.ok, (await response.text()).strip()
+            said = await response.text(errors="replace")
+            return response.status == HTTPStatus.OK, printable(said.strip())[:MAX_SAID] or f"HTTP {response.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
         raise OSError(f"no exporter answers at {url}: {str(error) or 'timeout'}") from None
 

@@ -22,6 +22,9 @@ from exporter.web import Ports, ProbeReport, Records
 
 log = logging.getLogger(__name__)
 
+CONFIRMING_SHARE = 4
+"""One place in so many may be taken by an attempt that is made to be sure."""
+
 LAG_EVERY = 0.5
 """Seconds between two looks at how late the event loop runs."""
 
@@ -40,6 +43,7 @@ class Exporter:
         self._targets = {target.name: target for target in config.targets}
         self._watches = {target.name: Watch(Allowance(target.confirmations)) for target in config.targets}
         self._places = asyncio.Semaphore(config.concurrency)
+        self._confirming_places = asyncio.Semaphore(max(1, config.concurrency // CONFIRMING_SHARE))
         self._on_demand: dict[str, asyncio.Task[ProbeResult]] = {}
         self._rendering = asyncio.Lock()
         self._verdicts: dict[str, str] = {}
@@ -60,8 +64,7 @@ class Exporter:
             self._history.begin_at(int(self._clock.time()))
         for entry in entries or ():
             self._history.restore(entry)
-            if entry.target in self._targets and entry.values.get("code"):
-                self._recorder.code_seen(entry.target, entry.values["code"], entry.started_at)
+            self._recorder.restore_code(entry.target, entry.values.get("code"), entry.started_at)
         self._archive = archive
 
     def ports(self, *, drills: bool) -> Ports:
@@ -83,7 +86,9 @@ class Exporter:
 
     async def run(self) -> None:
         """Probes until it is cancelled."""
-        scheduler = Scheduler(self._attempt, self._confirm, self._recorder, self._clock, self._places)
+        scheduler = Scheduler(
+            self._attempt, self._confirm, self._recorder, self._clock, self._places, self._confirming_places
+        )
         self.ready = True
         try:
             async with asyncio.TaskGroup() as tasks:

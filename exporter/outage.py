@@ -52,6 +52,9 @@ CHANCE = 0.01
 LEAST_SUCCESSES, MOST_SUCCESSES = 3, 90
 """How many successes in a row end an outage, whatever share of attempts failed in it."""
 
+MOST_SILENCE = 20
+"""After so many answers in a row that say nothing of an outage, what was known before says nothing either."""
+
 MEMORY = 40
 """About how many attempts the share of failures is taken of."""
 
@@ -79,7 +82,7 @@ class _Share:
 class OutageTest:
     """The sequential test of one target."""
 
-    __slots__ = ("_certain", "_failed_before", "_scores", "_share", "_to_go")
+    __slots__ = ("_certain", "_failed_before", "_scores", "_share", "_silence", "_to_go")
 
     def __init__(self) -> None:
         self._scores = [0.0] * len(_HYPOTHESES)
@@ -87,9 +90,11 @@ class OutageTest:
         self._certain = False
         self._share = _Share()
         self._to_go = 0
+        self._silence = 0
 
     def see(self, *, failed: bool) -> None:
         """Takes in one more answer."""
+        self._silence = 0
         if self.evidence == 0:
             self._share = _Share()
         self._share.see(failed=failed)
@@ -99,9 +104,11 @@ class OutageTest:
             for score, step, hypothesis in zip(self._scores, steps, _HYPOTHESES, strict=True)
         ]
         self._failed_before = failed
-        if self.evidence >= 1:
+        if self.evidence >= 1 and not self._certain:
+            # A success that stands alone among failures may be what makes it certain.
             self._certain = True
-        if self._certain:
+            self._to_go = self._share.successes_to_end()
+        elif self._certain:
             self._see_end(failed=failed)
 
     def _see_end(self, *, failed: bool) -> None:
@@ -111,8 +118,18 @@ class OutageTest:
             return
         self._to_go -= 1
         if self._to_go <= 0:
-            self._certain = False
-            self._scores = [0.0] * len(_HYPOTHESES)
+            self._forget()
+
+    def see_nothing(self) -> None:
+        """Takes in an answer that says nothing of an outage; after many in a row nothing is known any more."""
+        self._silence += 1
+        if self._silence >= MOST_SILENCE:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._certain = False
+        self._failed_before = False
+        self._scores = [0.0] * len(_HYPOTHESES)
 
     @property
     def evidence(self) -> float:
@@ -135,23 +152,28 @@ def speaks_of_outage(outcome: Outcome) -> bool | None:
 
 @dataclass(slots=True)
 class Allowance:
-    """Extra attempts: so many an hour, saved up for an hour at the most. Moments in seconds."""
+    """Extra attempts: at most so many within any hour, half of them at once. Moments in seconds."""
 
     per_hour: int
     _left: float = field(init=False)
     _filled_at: float = 0.0
 
     def __post_init__(self) -> None:
-        self._left = self.per_hour
+        self._left = self.per_hour / 2
 
     def take(self, now: float) -> bool:
         """Takes one, if there is one."""
-        self._left = min(self.per_hour, self._left + (now - self._filled_at) * self.per_hour / 3600)
+        half = self.per_hour / 2
+        self._left = min(half, self._left + (now - self._filled_at) * half / 3600)
         self._filled_at = now
         if self._left < 1:
             return False
         self._left -= 1
         return True
+
+
+HOLD_OFF = 300.0
+"""Seconds for which nothing is confirmed after an answer that says when to ask again."""
 
 
 @dataclass(slots=True)
@@ -165,11 +187,12 @@ class Watch:
     allowance: Allowance
     test: OutageTest = field(default_factory=OutageTest)
     _suspected: bool = False
+    _keeps_away_until: float = 0.0
 
     @property
     def undecided(self) -> bool:
         """Whether an outage is suspected and neither certain nor refuted."""
-        return self._suspected and self.test.evidence > 0 and not self.test.certain
+        return self._suspected and not self.test.certain
 
     def asks(self, now: float) -> bool:
         """Whether another attempt may be made now to be sure; takes it from the allowance. Monotonic time."""
@@ -177,16 +200,21 @@ class Watch:
 
     def attempted(self, result: ProbeResult) -> None:
         """Takes in a scheduled attempt; a failure as in an outage raises suspicion."""
-        self._suspected = self._see(result) or (self._suspected and result.outcome.success)
+        spoke = self._see(result)
+        self._suspected = (spoke or (self._suspected and result.outcome.success)) and self.test.evidence > 0
 
     def confirmed(self, result: ProbeResult) -> None:
         """Takes in an attempt that was made to be sure; it only ends suspicion."""
         spoke = self._see(result)
-        self._suspected = self._suspected and (spoke or result.outcome.success)
+        self._suspected = self._suspected and (spoke or result.outcome.success) and self.test.evidence > 0
 
     def _see(self, result: ProbeResult) -> bool:
-        """Whether the result speaks of an outage, and does not ask us to keep away."""
+        """Whether the result speaks of an outage, and nobody asked us to keep away."""
         failed = speaks_of_outage(result.outcome)
-        if failed is not None:
+        if failed is None:
+            self.test.see_nothing()
+        else:
             self.test.see(failed=failed)
-        return bool(failed) and not result.evidence.retry_after
+        if result.evidence.retry_after:
+            self._keeps_away_until = result.started_at + HOLD_OFF
+        return bool(failed) and result.started_at >= self._keeps_away_until

@@ -103,12 +103,14 @@ class Scheduler:
         observer: Observer,
         clock: Clock,
         places: asyncio.Semaphore,
+        confirming_places: asyncio.Semaphore,
     ) -> None:
         self._attempt = attempt
         self._confirm = confirm
         self._observer = observer
         self._clock = clock
         self._places = places
+        self._confirming_places = confirming_places
         self._running: set[str] = set()
         self._lanes: Counter[str] = Counter()
 
@@ -155,7 +157,10 @@ class Scheduler:
         try:
             while True:
                 await self._clock.sleep_until(due)
-                if not await self._guarded(self._confirm, target, None):
+                # Few at a time, so that the timetable keeps its places where everything hangs.
+                async with self._confirming_places:
+                    wanted = await self._guarded(self._confirm, target, None)
+                if not wanted:
                     return
                 due = max(due + LANES * CONFIRM_EVERY, self._clock.monotonic())
         finally:

@@ -1,4 +1,4 @@
-"""What no test can beat that sees one attempt an interval: the bound of Lorden (1971) on the delay of detection."""
+"""About what no test can beat that sees one target once an interval: the asymptotic bound of Lorden (1971)."""
 
 import math
 

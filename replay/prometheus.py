@@ -27,6 +27,8 @@ _READY = "Server is ready to receive web requests"
 _LISTENING = re.compile(r"Listening on.*?address=\S*?:([0-9]+)")
 _RECORDING = re.compile(r"\b[a-z_]+:[a-z0-9_]+:[a-z0-9_]+\b")
 
+_RANGED = re.compile(r"\b([a-z_]+:[a-z0-9_]+:[a-z0-9_]+)\[")
+
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -78,6 +80,7 @@ def _seconds(duration: str | None) -> float:
 def evaluate(rules: Sequence[Rule], folder: Path, begin: float, end: float) -> list[Alert]:
     """Evaluates rules over the blocks in `folder`, recordings before what reads them; what fired, and when."""
     alerts: list[Alert] = []
+    ranged = {name for rule in rules for name in _RANGED.findall(rule.expr)}
     for level in _levels(rules):
         with _server(folder) as url:
             recorded: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
@@ -85,6 +88,9 @@ def evaluate(rules: Sequence[Rule], folder: Path, begin: float, end: float) -> l
                 for labels, points in _query_range(url, rule.expr, begin, end, rule.interval).items():
                     if rule.is_alert:
                         alerts += _alerts(rule, labels, [moment for moment, _ in points])
+                    elif rule.name in ranged:
+                        # One NaN in a window would spoil all of it.
+                        recorded[rule.name, labels] = points
                     else:
                         recorded[rule.name, labels] = list(_ended(points, rule.interval))
         if recorded:

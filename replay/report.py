@@ -17,8 +17,10 @@ PEER_RULES = tuple(rule.name for rule in load_rules(PEERS.read_text(encoding="ut
 
 _PACK = "the pack"
 _BUDGET = "the pack's error budget burn"
-_OF_THE_PROBER = frozenset({"TokenProbeDown", "TokenProbeAbsent"})
-"""Alerts that speak of the exporter, which a scrape gap is meant to raise."""
+_PROBER = "the pack's alerts on the exporter itself"
+_OF_THE_PROBER = frozenset({"TokenProbeStalled", "TokenProbeLagging", "TokenProbeConfigReloadFailed"})
+_OF_A_GAP = frozenset({"TokenProbeDown", "TokenProbeAbsent"})
+"""Alerts that a scrape gap is meant to raise."""
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class Report:
         if not outcome.incidents:
             unseen.add(job.cell)
         scores = self._scores.setdefault(job.title, {})
-        by_rules: dict[str, list[Alert]] = {name: [] for name in (_PACK, _BUDGET, *PEER_RULES)}
+        by_rules: dict[str, list[Alert]] = {name: [] for name in (_PACK, _BUDGET, _PROBER, *PEER_RULES)}
         for alert in outcome.alerts:
             if (name := _scored_as(alert)) is not None:
                 by_rules[name].append(alert)
@@ -62,7 +64,9 @@ def _scored_as(alert: Alert) -> str | None:
         return alert.rule.name
     if alert.rule.name == "TokenProbeErrorBudgetBurn":
         return _BUDGET
-    return None if alert.rule.name in _OF_THE_PROBER else _PACK
+    if alert.rule.name in _OF_THE_PROBER:
+        return _PROBER
+    return None if alert.rule.name in _OF_A_GAP else _PACK
 
 
 def _floors(job: Job) -> dict[str, float]:

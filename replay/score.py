@@ -1,5 +1,6 @@
 """Holds what fired against what happened: detected or not, how soon, and what fired for nothing."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,8 +108,15 @@ def _figures(times: Collection[float | None]) -> dict[str, Any]:
         "detected": len(known),
         "of": len(times),
         "median": _median(known),
-        "p95": round(quantiles(known, n=20, method="inclusive")[-1], 1) if len(known) > 1 else _median(known),
+        "p95": _percentile95(times),
     }
+
+
+def _percentile95(times: Collection[float | None]) -> float | None:
+    """The time within which 95 of 100 are detected; None where more are missed than that."""
+    ordered = sorted(math.inf if seconds is None else seconds for seconds in times)
+    found = quantiles(ordered, n=20, method="inclusive")[-1] if len(ordered) > 1 else ordered[0]
+    return round(found, 1) if math.isfinite(found) else None
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -116,9 +124,9 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def _time_to_detect(incident: Incident, alerts: Iterable[Alert]) -> float | None:
-    """Seconds from the onset to the first alert; what fired already when it began took none."""
-    begins = [alert.firing.begin for alert in _of(incident, alerts)]
-    return max(0.0, min(begins) - incident.begin) if begins else None
+    """Seconds from the onset to the first alert that begins to fire; what fired before has not seen it come."""
+    begins = [alert.firing.begin for alert in _of(incident, alerts) if alert.firing.begin >= incident.begin]
+    return min(begins) - incident.begin if begins else None
 
 
 def _of(incident: Incident, alerts: Iterable[Alert]) -> list[Alert]:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from exporter.catalogue import FAILURE_CATEGORIES, OUTAGE_CATEGORIES, Category, Reason, Stage
 from exporter.model import Evidence, Exchange, Failure, Fault, Outcome, ProbeResult
-from exporter.outage import LEAST_SUCCESSES, MOST_SUCCESSES, Allowance, OutageTest, Watch, speaks_of_outage
+from exporter.outage import (
+    HOLD_OFF,
+    LEAST_SUCCESSES,
+    MOST_SILENCE,
+    MOST_SUCCESSES,
+    Allowance,
+    OutageTest,
+    Watch,
+    speaks_of_outage,
+)
 
 FAULT = Fault(Stage.OAUTH, Reason.REFUSED)
 
@@ -22,11 +31,11 @@ def seen(answers: str) -> OutageTest:
     return test
 
 
-def result(category: Category | None = None, retry_after: str = "") -> ProbeResult:
+def result(category: Category | None = None, retry_after: str = "", started_at: float = 0.0) -> ProbeResult:
     """An attempt that failed in this way, or succeeded."""
     return ProbeResult(
         target=make_target(),
-        started_at=0.0,
+        started_at=started_at,
         duration=0.1,
         outcome=Outcome(failure=Failure(category, FAULT) if category else None),
         evidence=Evidence(endpoint="https://login.example/", request_id="r", retry_after=retry_after),
@@ -69,7 +78,32 @@ def test_evidence_is_a_share_and_a_verdict_outlives_no_long_success(answers: str
     test = seen(answers)
 
     assert 0 <= test.evidence <= 1
+    assert test.certain or test.evidence < 1
     assert not seen(answers + "." * MOST_SUCCESSES).certain
+
+
+@pytest.mark.parametrize("every", range(2, 21))
+def test_one_failure_in_so_many_is_an_outage(every: int) -> None:
+    """Also where a success is what tips the balance: after a failure it is one for a partial outage."""
+    test = OutageTest()
+    verdicts = 0
+    for n in range(20 * every):
+        test.see(failed=n % every == 0)
+        verdicts += test.certain
+
+    assert verdicts > 0
+
+
+def test_answers_that_say_nothing_end_an_outage_at_last() -> None:
+    """Nobody knows any more what the throttled or unreadable would have found."""
+    watch = Watch(Allowance(0))
+    for _ in range(5):
+        watch.attempted(result(Category.NETWORK))
+    for n in range(MOST_SILENCE):
+        assert watch.test.certain, n
+        watch.attempted(result(Category.THROTTLED))
+
+    assert (watch.test.certain, watch.test.evidence) == (False, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +174,16 @@ def test_only_failures_as_in_an_outage_are_confirmed(category: Category) -> None
 
 
 def test_an_answer_that_says_when_to_come_back_is_not_repeated() -> None:
-    """Retry-After is heeded."""
+    """Retry-After is heeded, also when the next answer says nothing of it."""
     watch = Watch(Allowance(10))
 
     watch.attempted(result(Category.SERVICE_TRANSIENT, retry_after="120"))
-
     assert not watch.asks(0.0)
-    assert watch.test.evidence > 0
+    watch.attempted(result(Category.SERVICE_TRANSIENT, started_at=HOLD_OFF - 1))
+    assert not watch.asks(0.0)
+    watch.attempted(result(Category.SERVICE_TRANSIENT, started_at=HOLD_OFF))
+
+    assert watch.asks(0.0)
 
 
 @pytest.mark.parametrize("category", sorted(set(FAILURE_CATEGORIES) - OUTAGE_CATEGORIES))
@@ -184,14 +221,35 @@ def test_confirming_does_not_begin_by_a_confirmation() -> None:
     assert watch.test.evidence > 0
 
 
-def test_the_allowance_is_saved_up_for_an_hour() -> None:
-    """Six an hour are one every ten minutes, and never more than six at once."""
-    allowance = Allowance(6)
+def test_a_late_answer_does_not_revive_what_was_refuted() -> None:
+    """A confirmation that was under way when nothing was left of the suspicion."""
+    watch = Watch(Allowance(1000))
+    watch.attempted(result(Category.NETWORK))
+    while watch.test.evidence > 0:
+        watch.confirmed(result())
+
+    watch.confirmed(result(Category.NETWORK))
+
+    assert not watch.asks(0.0)
+
+
+def test_the_allowance_holds_within_every_hour() -> None:
+    """Of twelve an hour six may be made at once, and then one every ten minutes."""
+    allowance = Allowance(12)
 
     assert [allowance.take(0.0) for _ in range(7)] == [True] * 6 + [False]
     assert not allowance.take(599.0)
     assert allowance.take(601.0)
     assert [allowance.take(1e6) for _ in range(7)] == [True] * 6 + [False]
+
+
+@given(st.lists(st.floats(0, 100), max_size=400), st.integers(0, 50))
+def test_no_hour_has_more_than_its_allowance(pauses: list[float], per_hour: int) -> None:
+    """However they are asked for."""
+    allowance, now = Allowance(per_hour), 5000.0
+    taken = [now for pause in pauses if allowance.take(now := now + pause)]
+
+    assert all(sum(begin <= moment < begin + 3600 for moment in taken) <= per_hour for begin in taken)
 
 
 def test_no_allowance_is_no_confirmation() -> None:

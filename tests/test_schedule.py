@@ -48,6 +48,7 @@ async def scheduling(
     clock: FakeClock,
     concurrency: int = 100,
     confirm: Callable[[Target], Awaitable[bool]] | None = None,
+    confirming: int = 100,
 ) -> AsyncIterator[Log]:
     """A scheduler that runs while the block does; attempts that return nothing ask for no confirmation."""
     log = Log()
@@ -55,7 +56,9 @@ async def scheduling(
     async def attempted(target: Target) -> bool:
         return bool(await attempt(target))
 
-    scheduler = Scheduler(attempted, confirm or attempted, log, clock, asyncio.Semaphore(concurrency))
+    scheduler = Scheduler(
+        attempted, confirm or attempted, log, clock, asyncio.Semaphore(concurrency), asyncio.Semaphore(confirming)
+    )
     task = asyncio.create_task(scheduler.run(targets))
     await settle()
     yield log
@@ -287,3 +290,28 @@ async def test_a_bug_in_a_confirmation_is_counted_and_ends_nothing_else() -> Non
     assert attempts == 2
     assert log.crashed_confirmations == 2 * LANES
     assert log.crashes == []
+
+
+async def test_confirmations_leave_the_timetable_its_places() -> None:
+    """Where everything hangs they wait for each other, and not the attempts for them."""
+    clock, confirming, most = FakeClock(), 0, 0
+
+    async def attempt(_target: Target) -> bool:
+        await clock.sleep_until(clock.now + 10)
+        return True
+
+    async def confirm(_target: Target) -> bool:
+        nonlocal confirming, most
+        confirming += 1
+        most = max(most, confirming)
+        await clock.sleep_until(clock.now + 10)
+        confirming -= 1
+        return True
+
+    targets = [make_target(f"t{n}", interval=30.0) for n in range(12)]
+    async with scheduling(attempt, targets, clock, concurrency=10, confirm=confirm, confirming=2) as log:
+        await clock.advance(120)
+
+    assert most == 2
+    assert max(log.delays) < 1
+    assert not log.skips

@@ -135,13 +135,16 @@ class Recorder:
             return
         if code is not None:
             child(self._families.errors, name, *code).inc(1, _exemplar(result))
-            self.code_seen(name, code[0], result.started_at)
+            child(self._families.code_last_seen, name, code[0]).set(result.started_at)
         if refusal.error:
             child(self._families.oauth_errors, name, error_label(refusal.error)).inc()
 
-    def code_seen(self, name: str, code: str, moment: float) -> None:
-        """A target failed with a code at this Unix time."""
-        child(self._families.code_last_seen, name, code).set(moment)
+    def restore_code(self, name: str, code: str | None, moment: float) -> None:
+        """A target failed with a code in an earlier run, at this Unix time."""
+        watched = self._targets.get(name)
+        if watched is not None and code:
+            label, _ = self._code_labels(watched, ErrorCode(code))
+            child(self._families.code_last_seen, name, label).set(moment)
 
     def confirmed(self, result: ProbeResult) -> None:
         """An extra attempt was made to be sure; it counts as nothing else."""

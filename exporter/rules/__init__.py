@@ -81,6 +81,7 @@ def render(settings: Settings, command: str = "aadsts-exporter rules") -> str:
         latency=f"{settings.latency:g}",
         runbooks=settings.runbooks.rstrip("/"),
         dashboards=settings.dashboards.rstrip("/"),
+        joint="&" if "?" in settings.dashboards else "?",
         outage="|".join(sorted(OUTAGE_CATEGORIES)),
         service="|".join(sorted(SERVICE_CATEGORIES)),
         answered="|".join(sorted(answered)),

@@ -59,7 +59,7 @@ GRAPH = Target(
     grant="client_credentials",
     interval=30,
     timeout=10,
-    confirmations=120,
+    confirmations=240,
     cloud="public",
     tenant="contoso.onmicrosoft.com",
     client_id="11111111-2222-3333-4444-555555555555",
@@ -74,7 +74,7 @@ FRONT_DOOR = Target(
     grant="none",
     interval=30,
     timeout=10,
-    confirmations=120,
+    confirmations=240,
     cloud="public",
     tenant="common",
     expect=Expectation(codes=frozenset({ErrorCode("AADSTS900144")})),
@@ -86,7 +86,7 @@ KEYCLOAK = Target(
     grant="client_credentials",
     interval=30,
     timeout=10,
-    confirmations=120,
+    confirmations=240,
     client_id="prober",
     credential=Credential("client_secret_basic", EnvironmentSecret("KEYCLOAK_SECRET")),
 )
@@ -347,7 +347,7 @@ def test_no_text_makes_it_raise(text: str) -> None:
 def test_confirmations_are_those_of_the_target_else_of_the_defaults() -> None:
     """None at all is a choice, too."""
     one = "targets: [{name: a, provider: entra, tenant: common, expect: {code: [AADSTS900144]}CONFIRM}]"
-    for defaults, own, expected in (("", "", 120), ("60", "", 60), ("60", "0", 0), ("0", "", 0), ("0", "90", 90)):
+    for defaults, own, expected in (("", "", 240), ("60", "", 60), ("60", "0", 0), ("0", "", 0), ("0", "90", 90)):
         text = one.replace("CONFIRM", f", confirmations: {own}" if own else "")
         text = f"defaults: {{confirmations: {defaults}}}\n{text}" if defaults else text
         (target,) = config(text).targets

@@ -41,6 +41,7 @@ LABEL_VALUES: Mapping[str, Iterable[str]] = {
     "outcome": ("success", "failure"),
     "window": tuple(map(str, SIZES)),
     "target": (DRILL_TARGET,),
+    "cloud": ("",),
     "tenant": ("",),
     "job": (Settings().job,),
 }

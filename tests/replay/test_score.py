@@ -33,8 +33,9 @@ def scored(*alerts: Alert, happened: tuple[Incident, ...] = (OUTAGE,)) -> Score:
         ((alert(1030, 2300), alert(1010, 2300, "contoso-orders")), 10.0, 0),
         # Of another target: not detected, and false.
         ((alert(1010, 2300, "fabrikam-graph"),), None, 1),
-        # Already firing when it began, for nothing.
-        ((alert(900, 1300, "contoso-graph"),), 0.0, 1),
+        # Already firing when it began, for nothing: it detects nothing.
+        ((alert(900, 1300, "contoso-graph"),), None, 1),
+        ((alert(900, 1100, "contoso-graph"), alert(1200, 1300, "contoso-graph")), 200.0, 1),
         # Too late to be its own.
         ((alert(2000 + LATE + 1, 3000, "contoso-graph"),), None, 0),
         ((alert(2000 + AFTERMATH + 1, 3000, "contoso-graph"),), None, 1),
@@ -76,14 +77,18 @@ def test_alerts_that_overlap_are_one_false_alarm() -> None:
 
 
 def test_figures_are_medians_and_percentiles() -> None:
-    """Of what was detected; what was missed is told beside them."""
-    happened = tuple(Incident(n * 1000.0, n * 1000.0 + 500, OUTAGE.targets, "x") for n in range(1, 5))
-    score = scored(
-        *(alert(n * 1000.0 + 10 * n, n * 1000.0 + 600, "contoso-graph") for n in (1, 2, 3)), happened=happened
-    )
+    """Of forty outages one may be missed for there to be a time within which 95 of 100 are detected."""
+    for missed, p95 in ((0, 380.5), (1, 390.0), (4, None)):
+        happened = tuple(Incident(n * 9000.0, n * 9000.0 + 500, OUTAGE.targets, "x") for n in range(1, 41))
+        fired = (
+            alert(each.begin + 10 * n, each.end + 99, "contoso-graph") for n, each in enumerate(happened[missed:], 1)
+        )
 
-    figures = score.as_json()["cells"]["x"]
-    assert (figures["detected"], figures["of"], figures["median"], figures["p95"]) == (3, 4, 20.0, 29.0)
+        figures = scored(*fired, happened=happened).as_json()["cells"]["x"]
+
+        assert (figures["detected"], figures["of"]) == (40 - missed, 40)
+        assert figures["median"] == 10 * (41 - missed) / 2
+        assert figures["p95"] == pytest.approx(p95, abs=10) if p95 else figures["p95"] is None
 
 
 def scenario(timeline: str) -> Scenario:
