@@ -145,7 +145,15 @@ def test_a_site_gets_what_it_wants() -> None:
     for name in NAMES:
         assert f"https://wiki.example/runbooks/{name}.md" in rules[name]
         assert "https://grafana.example/d/token-probe-overview?var-" in rules[name]
-    assert not re.search(r'0\.001\b|99\.9 |"token-probe"|job: token-probe|: 5s|: runbooks|: /d/', text)
+    assert not re.search(r'0\.001\b|99\.9 |"token-probe"|job: token-probe|: 5s|: "?runbooks|: "?/d/', text)
+
+
+def test_a_dashboard_may_be_asked_for_more() -> None:
+    """Where its address has a query already, as that of an organization in Grafana, the target joins it."""
+    text = render(Settings(dashboards="https://grafana.example/d/token-probe-overview?orgId=2"))
+
+    assert "/d/token-probe-overview?orgId=2&var-target={{ $labels.target }}" in text
+    assert text.count("?orgId=2") == text.count("?orgId=2&var-")
 
 
 def test_a_slow_site_evaluates_nothing_faster() -> None:
