@@ -25,9 +25,9 @@ rules: $(VENV)/.run
 	$(BIN)/aadsts-exporter rules >$(VENV)/rules.yaml
 	mv $(VENV)/rules.yaml dashboards/rules/token-probe.yaml
 
-# Needs Debian's prometheus. All of it takes about half an hour; QUICK=1 takes a few minutes, SCENARIO=file seconds.
+# Needs Debian's prometheus. All of it takes an hour or two; QUICK=1 takes a few minutes, SCENARIO=file seconds.
 replay: $(VENV)/.run
-	$(BIN)/python -m replay $(if $(SCENARIO),--scenario=$(SCENARIO)) $(if $(SEED),--seed=$(SEED)) $(if $(QUICK),--quick) $(ARGS)
+	@$(BIN)/python -m replay $(if $(SCENARIO),--scenario=$(SCENARIO)) $(if $(SEED),--seed=$(SEED)) $(if $(QUICK),--quick) $(ARGS)
 
 $(VENV)/.run: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

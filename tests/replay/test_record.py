@@ -101,7 +101,7 @@ def test_an_outage_is_seen_as_what_it_is(answer: str, name: str, labels: dict[st
 def test_a_share_fails_of_a_partial_outage() -> None:
     """One in five, give or take."""
     recording = recorded(
-        playing("{from: 0s, to: 5h, ratio: 0.2, answer: {code: AADSTS50000}}"), hours=10, scrape_interval=60
+        playing("{from: 0s, to: 5h, ratio: 0.2, answer: {code: AADSTS50000}}"), hours=5, scrape_interval=60
     )
 
     assert 0.18 < last(recording, "token_probe_failures_total") / last(recording, "token_probe_attempts_total") < 0.22
