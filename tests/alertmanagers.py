@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from processes import PATIENCE, ROOT, Running, fetch, read_until
+from servers import in_a_thread
 from tools import require_tool
 
 CONFIG = ROOT / "dashboards" / "alertmanager" / "alertmanager.yaml"
@@ -96,14 +97,8 @@ class _WebhookHandler(BaseHTTPRequestHandler):
 @contextmanager
 def webhook() -> Iterator[Webhook]:
     """Listens for notifications while the block runs."""
-    with Webhook() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with Webhook() as server, in_a_thread(server):
+        yield server
 
 
 @contextmanager

@@ -124,11 +124,17 @@ class _TokenHandler(BaseHTTPRequestHandler):
 @contextmanager
 def token_endpoint() -> Iterator[TokenEndpoint]:
     """Serves a token endpoint while the block runs."""
-    with TokenEndpoint() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with TokenEndpoint() as server, in_a_thread(server):
+        yield server
+
+
+@contextmanager
+def in_a_thread(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Lets a server serve while the block runs."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
