@@ -21,7 +21,7 @@ from exporter.report import fields
 from exporter.rules import Settings, render
 from exporter.secrets import read_secret
 from exporter.simulator import QUIET, Scenario, load_scenario
-from exporter.terminal import console, print_explanation, print_results
+from exporter.terminal import console, live_status, print_explanation, print_results
 from exporter.transport import load_authorities
 
 FAILED = 1
@@ -80,16 +80,22 @@ def _demo(options: argparse.Namespace) -> int:
         url = f"http://localhost:{port}"
         print(
             f"aadsts-exporter {__version__} demo plays {scenario.name!r} to an embedded token service.\n"
+            f"  status    {url}/\n"
             f"  metrics   {url}/metrics\n"
             f"  failures  {url}/failures\n"
             f"  evidence  {url}/evidence\n"
-            f"  watch     curl -s {url}/metrics | grep AADSTS50000\n"
+            f"  watch     curl -s {url}/metrics | grep 'errors_total{{.*AADSTS50000'\n"
             "Ctrl-C ends it.",
             flush=True,
         )
 
     served = app.Options(address=options.address, max_requests=options.max_requests, drills=options.drills)
-    asyncio.run(app.demo(served, scenario, started))
+    out = console()
+    if out.is_terminal:
+        # Lines would tear the table, which tells the same.
+        logging.disable(logging.WARNING)
+    with live_status(out) as show:
+        asyncio.run(app.demo(served, scenario, started, show))
     return 0
 
 

@@ -26,6 +26,7 @@ from exporter.model import Config, ProbeResult, Target
 from exporter.probe import Prober
 from exporter.secrets import read_secret
 from exporter.simulator import Scenario, Simulator, parse_scenario
+from exporter.status import TargetStatus
 from exporter.transport import Transport
 from exporter.web import Listener, make_app
 
@@ -65,8 +66,18 @@ async def _prober(clock: Clock) -> AsyncIterator[Prober]:
         yield Prober(send=transport.send, read_secret=read_secret, clock=clock, new_id=lambda: str(uuid4()))
 
 
-async def serve(config: Config, options: Options, started: Callable[[int], None]) -> None:
-    """Probes and listens until SIGTERM or SIGINT; `started` is told the port. Raises OSError if it cannot listen."""
+Show = Callable[[Sequence[TargetStatus], float], None]
+"""Shows how the targets stand at a moment, in Unix time."""
+
+SHOWN_EVERY = 1.0
+"""Seconds between two looks at how the targets stand."""
+
+
+async def serve(config: Config, options: Options, started: Callable[[int], None], show: Show | None = None) -> None:
+    """Probes and listens until SIGTERM or SIGINT; `started` is told the port, `show` how the targets stand.
+
+    Raises OSError if it cannot listen.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL)
     clock = SystemClock()
     async with _prober(clock) as prober:
@@ -78,7 +89,15 @@ async def serve(config: Config, options: Options, started: Callable[[int], None]
                 make_app(exporter.ports(drills=options.drills), options.max_requests), *options.address
             ) as listener:
                 started(listener.port)
-                await _until_signalled(exporter.run())
+                await _until_signalled(exporter.run() if show is None else _run_shown(exporter, clock, show))
+
+
+async def _run_shown(exporter: Exporter, clock: Clock, show: Show) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(exporter.run())
+        while True:
+            show(await exporter.statuses(), clock.time())
+            await clock.sleep_until(clock.monotonic() + SHOWN_EVERY)
 
 
 def _archive(options: Options, clock: Clock, exporter: Exporter) -> AbstractContextManager[Archive | None]:
@@ -123,11 +142,11 @@ async def simulate(scenario: Scenario, address: Address, seed: int, started: Cal
         await _until_signalled(asyncio.Event().wait())
 
 
-async def demo(options: Options, scenario: Scenario, started: Callable[[int], None]) -> None:
+async def demo(options: Options, scenario: Scenario, started: Callable[[int], None], show: Show | None) -> None:
     """Runs simulator, prober and web side together until SIGTERM or SIGINT. Raises OSError if it cannot listen."""
     simulator = Simulator(scenario, SystemClock())
     async with Listener(simulator.make_app(), "127.0.0.1", 0) as listener:
-        await serve(demo_config(listener.port), options, started)
+        await serve(demo_config(listener.port), options, started, show)
 
 
 def demo_config(simulator_port: int) -> Config:

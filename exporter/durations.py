@@ -26,3 +26,14 @@ def show_duration(seconds: float) -> str:
         count, rest = divmod(rest, round(size * 1000))
         text += f"{count}{unit}" if count else ""
     return text
+
+
+def span(seconds: float) -> str:
+    """A length of time as people read it: in its two largest units, seconds at the least."""
+    rest = max(0, round(seconds))
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"

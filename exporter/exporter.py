@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry
 
@@ -11,14 +12,17 @@ from exporter.archive import Archive
 from exporter.clock import Clock
 from exporter.drill import answering, drill_target
 from exporter.history import History
-from exporter.metrics import Recorder, exposition, probe_registry
+from exporter.interpret import retry_after
+from exporter.loopwatch import LoopWatch
+from exporter.metrics import Recorder, Writer, exposition, probe_registry
 from exporter.model import Config, ProbeResult, Target
 from exporter.outage import Allowance, Watch
-from exporter.probe import Prober
+from exporter.probe import Prober, disturb
 from exporter.report import conversation, log_fields, verdict
-from exporter.schedule import Scheduler
+from exporter.schedule import Scheduler, Wish
+from exporter.status import TargetDetail, TargetStatus, target_status
 from exporter.ticket import Ticket, make_ticket
-from exporter.web import Ports, ProbeReport, Records
+from exporter.web import Ports, ProbeReport, Records, Standings
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,18 @@ LAG_EVERY = 0.5
 """Seconds between two looks at how late the event loop runs."""
 
 
+LONGEST_PAUSE = 240.0
+"""Seconds for which a provider may ask not to be asked, at the most; much longer, and the target would seem stalled."""
+
+STRIP_MINUTES = 60
+"""Minutes that the status pages draw of each target."""
+
+JUDGED_AT_ONCE = 25
+"""Targets whose status is made out before probes go on."""
+
+DAY = 86400.0
+
+
 class Exporter:
     """A running exporter: it probes on schedule, records, and answers the web side's questions."""
 
@@ -37,9 +53,12 @@ class Exporter:
         self.ready = False
         self.registry = CollectorRegistry()
         self._recorder = Recorder(self.registry, config.targets)
+        self._writer = Writer(self.registry)
         self._recorder.config_loaded(clock.time())
         self._prober = prober
         self._clock = clock
+        self._loop_watch = LoopWatch(clock)
+        self._begun = clock.time()
         self._targets = {target.name: target for target in config.targets}
         self._watches = {target.name: Watch(Allowance(target.confirmations)) for target in config.targets}
         self._places = asyncio.Semaphore(config.concurrency)
@@ -73,7 +92,10 @@ class Exporter:
             config=lambda: self.config,
             render=self._render,
             probe_now=self._probe_now,
-            records=Records(failures=self._history.failures, find=self._history.find, ticket=self._ticket),
+            standings=Standings(now=self._clock.time, targets=self.statuses, detail=self._detail),
+            records=Records(
+                failures=self._history.failures, find=self._history.find, knows=self._knows, ticket=self._ticket
+            ),
             ready=lambda: self.ready,
             drill=self._begin_drill if drills else None,
         )
@@ -82,7 +104,7 @@ class Exporter:
         # One at a time, and in a thread: a scrape must not disturb a probe.
         async with self._rendering:
             with self._recorder.held():
-                return await asyncio.to_thread(exposition, self.registry, openmetrics=openmetrics)
+                return await asyncio.to_thread(self._writer.write, openmetrics=openmetrics)
 
     async def run(self) -> None:
         """Probes until it is cancelled."""
@@ -93,15 +115,16 @@ class Exporter:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch_lag())
+                tasks.create_task(self._loop_watch.run())
                 tasks.create_task(scheduler.run(self.config.targets))
         finally:
             self.ready = False
             if self._drill is not None:
                 self._drill.cancel()
 
-    async def _attempt(self, target: Target) -> bool:
-        """Makes one attempt of the schedule; True asks for confirmation."""
-        result = await self._prober.probe(target)
+    async def _attempt(self, target: Target) -> Wish:
+        """Makes one attempt of the schedule."""
+        result = await self._probe(target)
         self._recorder.record(result)
         entry = self._history.record(result)
         if self._archive is not None:
@@ -110,14 +133,23 @@ class Exporter:
         watch = self._watches[target.name]
         watch.attempted(result)
         self._test(target, watch)
-        return watch.undecided
+        return Wish(confirm=watch.undecided, pause=_pause(result, self._clock.time()))
+
+    async def _probe(self, target: Target, timeout: float | None = None) -> ProbeResult:
+        """Makes one attempt, and notices if the exporter itself stands still meanwhile."""
+        begun = self._loop_watch.begin()
+        try:
+            result = await self._prober.probe(target, timeout)
+        finally:
+            stalled = self._loop_watch.end(begun)
+        return disturb(result) if stalled else result
 
     async def _confirm(self, target: Target) -> bool:
         """Makes one more attempt to be sure of an outage, if one is still wanted."""
         watch = self._watches[target.name]
         if not watch.asks(self._clock.monotonic()):
             return False
-        result = await self._prober.probe(target)
+        result = await self._probe(target)
         self._recorder.confirmed(result)
         watch.confirmed(result)
         self._test(target, watch)
@@ -151,6 +183,38 @@ class Exporter:
             # Nothing of it enters the history: no ticket may speak of what did not happen.
             self._recorder.forget(target.name)
             log.warning("drill ends", extra={"code": code})
+
+    async def statuses(self) -> list[TargetStatus]:
+        """How every target stands, at about this moment."""
+        made = []
+        for number, target in enumerate(self.config.targets, 1):
+            made.append(self._status(target))
+            if number % JUDGED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return made
+
+    def _status(self, target: Target) -> TargetStatus:
+        now = self._clock.time()
+        return target_status(
+            target,
+            self._history.standing(target.name, now, STRIP_MINUTES),
+            outage=self._watches[target.name].test.certain,
+            begun=self._begun,
+            now=now,
+        )
+
+    def _detail(self, name: str) -> TargetDetail | None:
+        if name not in self._targets:
+            return None
+        return TargetDetail(
+            status=self._status(self._targets[name]),
+            recent=self._history.recent(name),
+            day=self._history.tally(name, self._clock.time() - DAY),
+        )
+
+    def _knows(self, target: str) -> bool:
+        """Whether the config has this target, or the history does, of an earlier config."""
+        return target in self._targets or bool(self._history.recent(target))
 
     def _ticket(self, code: str, target: str, since: float) -> Ticket:
         now = self._clock.time()
@@ -197,10 +261,17 @@ class Exporter:
 
     async def _probe_in_place(self, target: Target, timeout: float | None) -> ProbeResult:
         async with self._places:
-            return await self._prober.probe(target, timeout)
+            return await self._probe(target, timeout)
 
     async def _watch_lag(self) -> None:
         while True:
             due = self._clock.monotonic() + LAG_EVERY
             await self._clock.sleep_until(due)
             self._recorder.loop_lagged(max(0.0, self._clock.monotonic() - due))
+
+
+def _pause(result: ProbeResult, now: float) -> float:
+    """Seconds for which the provider asks not to be asked (RFC 6585 section 4, RFC 9110 section 15.6.4)."""
+    if result.evidence.status not in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        return 0.0
+    return min(LONGEST_PAUSE, retry_after(result.evidence.retry_after, now) or 0.0)

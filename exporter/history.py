@@ -6,12 +6,13 @@ Failures are kept longer than successes, because they are what somebody will ask
 import heapq
 from array import array
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from exporter.minutes import Minutes
 from exporter.model import ProbeResult
 from exporter.report import fields
 
@@ -23,13 +24,14 @@ MAX_FAILURES = 5_000
 ROOM = 500
 """How many of them make room at a time."""
 
-COUNTED_MINUTES = 24 * 60
-"""How far back attempts are counted by the minute."""
-
 COUNTED_CODES = 20
 """Codes of one target that are counted apart; further ones are counted as failures only."""
 
-_MINUTE = 60
+CALM = 600.0
+"""Seconds without a failure, after a success, that end a spell of failures."""
+
+TIMED = 100
+"""Successes of a target whose durations are kept."""
 
 OF_A_SUCCESS = frozenset({"duration_seconds", "phases_seconds", "status", "trace_id"})
 """What is worth its memory of an attempt that nobody will complain about."""
@@ -60,30 +62,21 @@ class Tally:
     codes: Mapping[str, int] = field(default_factory=dict)
 
 
-class _Ring:
-    """Counts by the minute, for a day."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a target stands. Moments in Unix time; None is never.
 
-    __slots__ = ("_counts", "_latest")
+    `failing_since` is the beginning of the failures that go on or went on last, `succeeding_since` the first success
+    after them. `from_first`: the failures go back to the first attempt that is known, so they may have begun before.
+    """
 
-    def __init__(self) -> None:
-        # Ten attempts a second are the most that a config allows, so 16 bits hold a minute.
-        self._counts = array("H", bytes(2 * COUNTED_MINUTES))
-        self._latest = 0
-
-    def count(self, moment: float) -> None:
-        minute = int(moment // _MINUTE)
-        if minute <= self._latest - COUNTED_MINUTES:
-            # The clock was set back by more than is counted: what it said before is worth nothing.
-            self._counts = array("H", bytes(2 * COUNTED_MINUTES))
-            self._latest = minute
-        for gone in range(max(self._latest + 1, minute - COUNTED_MINUTES + 1), minute + 1):
-            self._counts[gone % COUNTED_MINUTES] = 0
-        self._latest = max(self._latest, minute)
-        self._counts[minute % COUNTED_MINUTES] += 1
-
-    def since(self, moment: float) -> int:
-        first = max(int(moment // _MINUTE), self._latest - COUNTED_MINUTES + 1)
-        return sum(self._counts[minute % COUNTED_MINUTES] for minute in range(first, self._latest + 1))
+    last: Entry
+    last_failure: Entry | None
+    failing_since: float | None
+    succeeding_since: float | None
+    from_first: bool
+    latencies: Sequence[float]
+    minutes: tuple[tuple[int, int], ...]
 
 
 @dataclass(slots=True)
@@ -92,18 +85,60 @@ class _Kept:
 
     successes: deque[Entry] = field(default_factory=lambda: deque(maxlen=SUCCESSES_PER_TARGET))
     failures: deque[Entry] = field(default_factory=lambda: deque(maxlen=FAILURES_PER_TARGET))
-    attempted: _Ring = field(default_factory=_Ring)
-    failed: _Ring = field(default_factory=_Ring)
-    codes: dict[str, _Ring] = field(default_factory=dict)
+    attempted: Minutes = field(default_factory=Minutes)
+    failed: Minutes = field(default_factory=Minutes)
+    codes: dict[str, Minutes] = field(default_factory=dict)
+    latencies: "array[float]" = field(default_factory=lambda: array("f"))
+    first_at: float | None = None
+    last: Entry | None = None
+    last_failure: Entry | None = None
+    failing_since: float | None = None
+    succeeding_since: float | None = None
 
     def count(self, entry: Entry) -> None:
         self.attempted.count(entry.started_at)
+        self._follow(entry)
         if entry.success:
+            self._time(entry.values["duration_seconds"])
             return
         self.failed.count(entry.started_at)
         code = entry.values.get("code")
         if code and (code in self.codes or len(self.codes) < COUNTED_CODES):
-            self.codes.setdefault(code, _Ring()).count(entry.started_at)
+            self.codes.setdefault(code, Minutes()).count(entry.started_at)
+
+    def _follow(self, entry: Entry) -> None:
+        """Notes whether failures begin, go on, or end with this attempt."""
+        if self.last is None:
+            self.first_at = entry.started_at
+        succeeded_before = self.last is None or self.last.success
+        if entry.success:
+            if self.last is None or not succeeded_before:
+                self.succeeding_since = entry.started_at
+        else:
+            calm = self.last_failure is None or entry.started_at - self.last_failure.started_at > CALM
+            if calm and succeeded_before:
+                self.failing_since = entry.started_at
+            self.last_failure = entry
+        self.last = entry
+
+    def _time(self, seconds: float) -> None:
+        self.latencies.append(seconds)
+        if len(self.latencies) >= 2 * TIMED:
+            del self.latencies[:-TIMED]
+
+    def standing(self, now: float, minutes: int) -> Standing | None:
+        if self.last is None:
+            return None
+        attempted, failed = self.attempted.last(minutes, now), self.failed.last(minutes, now)
+        return Standing(
+            last=self.last,
+            last_failure=self.last_failure,
+            failing_since=self.failing_since,
+            succeeding_since=self.succeeding_since,
+            from_first=self.failing_since == self.first_at,
+            latencies=self.latencies[-TIMED:],
+            minutes=tuple(zip(attempted, failed, strict=True)),
+        )
 
     def tally(self, since: float) -> Tally:
         codes = {code: ring.since(since) for code, ring in self.codes.items()}
@@ -178,6 +213,14 @@ class History:
     def find(self, number: int) -> Entry | None:
         """The failure with this id, if it is still kept."""
         return next((entry for entry in self.failures() if entry.id == number), None)
+
+    def standing(self, target: str, now: float, minutes: int) -> Standing | None:
+        """How a target stands, with attempts and failures of the last so many minutes; None before the first."""
+        return self._kept[target].standing(now, minutes) if target in self._kept else None
+
+    def tally(self, target: str, since: float) -> Tally:
+        """What a target's attempts came to since a moment, to the minute."""
+        return self._kept[target].tally(since) if target in self._kept else Tally()
 
     def tallies(self, since: float) -> dict[str, Tally]:
         """What each target's attempts came to since a moment, to the minute."""

@@ -183,11 +183,16 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """How far one request got on the wire. Phases in seconds, expiry in Unix time."""
+    """How far one request got on the wire. Phases in seconds.
+
+    `certificate_expiry` is when the first certificate of the chain that the server showed ends, in Unix time.
+    """
 
     phases: Mapping[Phase, float] = field(default_factory=dict)
     address: str = ""
     certificate_expiry: float | None = None
+    tls_version: str = ""
+    cipher: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +304,8 @@ class Evidence:
 class ProbeResult:
     """One finished attempt. `started_at` in Unix time, `duration` and phases in seconds.
 
-    `request` is the last one sent; None where none was.
+    `request` is the last one sent; None where none was. `disturbed`: the exporter itself stood still meanwhile, so the
+    times are not the provider's.
     """
 
     target: Target
@@ -309,6 +315,7 @@ class ProbeResult:
     evidence: Evidence
     exchange: Exchange
     request: TokenRequest | None = None
+    disturbed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,10 +357,12 @@ class Place:
 class Provider:
     """An identity provider: where it is found, how it likes to be asked, and which of its codes to watch.
 
-    `one_of` lists config keys of which exactly one must be given. `request_headers` takes the request id.
+    `one_of` lists config keys of which exactly one must be given. `request_headers` takes the request id. `title` is
+    what people call a service that there is one of in each cloud.
     """
 
     name: str
+    title: str = ""
     endpoint: Callable[[Place], TokenEndpoint | Issuer]
     requires: frozenset[str] = frozenset()
     one_of: frozenset[str] = frozenset()

@@ -1,7 +1,7 @@
 """Drives one grant's flow through `send`, and times it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exporter import evidence
@@ -112,6 +112,14 @@ class Prober:
             evidence=Evidence(endpoint=target.endpoint.url, request_id=request_id, body=secret.problem),
             exchange=Exchange(),
         )
+
+
+def disturb(result: ProbeResult) -> ProbeResult:
+    """The result of an attempt during which the exporter itself stood still: a timeout is then nobody else's."""
+    failure = result.outcome.failure
+    timed_out = failure is not None and failure.category is Category.NETWORK and failure.fault.reason is Reason.TIMEOUT
+    outcome = Outcome.failed(Category.LOCAL, Stage.LOCAL, Reason.LOOP_STALL) if timed_out else result.outcome
+    return replace(result, outcome=outcome, disturbed=True)
 
 
 def _key(request: TokenRequest) -> tuple[str, Path | None]:

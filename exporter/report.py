@@ -44,6 +44,8 @@ def fields(result: ProbeResult) -> dict[str, Any]:
         "clock_difference_seconds": evidence.clock_difference and round(evidence.clock_difference, 1),
         "token_lifetime_seconds": outcome.token_lifetime,
         "certificate_expiry": result.exchange.certificate_expiry and timestamp(result.exchange.certificate_expiry),
+        "tls_version": result.exchange.tls_version or None,
+        "cipher": result.exchange.cipher or None,
         "phases_seconds": {phase: round(result.exchange.phases.get(phase, 0.0), 6) for phase in Phase},
         "departures": [departure.sentence for departure in outcome.departures],
         "meaning": meaning,

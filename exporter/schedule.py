@@ -3,15 +3,18 @@
 import asyncio
 import heapq
 import logging
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from exporter.catalogue import Skip
 from exporter.clock import Clock
 from exporter.model import Target
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,11 @@ def offset(name: str) -> float:
     return int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big") / 2**56
 
 
+def _first_from(due: float, interval: float, moment: float) -> float:
+    """The first of the moments `due + k * interval` that is not before another one."""
+    return due + max(0, math.ceil((moment - due) / interval)) * interval
+
+
 class Observer(Protocol):
     """Who is told how the schedule is kept."""
 
@@ -85,21 +93,33 @@ CONFIRM_EVERY = 1.5
 LANES = 3
 """How many such attempts of a target may run at a time: a timeout alone should not make certainty wait."""
 
-Attempt = Callable[[Target], Awaitable[bool]]
-"""Makes one attempt; True asks for another soon, to be sure."""
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an attempt asks of the schedule: another one soon, to be sure, or none for so many seconds."""
+
+    confirm: bool = False
+    pause: float = 0.0
+
+
+Attempt = Callable[[Target], Awaitable[Wish]]
+"""Makes one attempt of the timetable."""
+
+Confirm = Callable[[Target], Awaitable[bool]]
+"""Makes one more attempt to be sure; True asks for another."""
 
 
 class Scheduler:
     """Runs attempts on the timetable until it is cancelled, in as many places as there are.
 
     An attempt that asks for it is confirmed: `confirm` is called every so often beside the timetable, until it, too,
-    says that this is enough.
+    says that this is enough. One that asks for a pause is followed by none on the timetable until it is over.
     """
 
     def __init__(
         self,
         attempt: Attempt,
-        confirm: Attempt,
+        confirm: Confirm,
         observer: Observer,
         clock: Clock,
         places: asyncio.Semaphore,
@@ -112,6 +132,7 @@ class Scheduler:
         self._places = places
         self._confirming_places = confirming_places
         self._running: set[str] = set()
+        self._paused_until: dict[str, float] = {}
         self._lanes: Counter[str] = Counter()
 
     async def run(self, targets: Iterable[Target]) -> None:
@@ -129,9 +150,13 @@ class Scheduler:
 
     def _take(self, tick: Tick, attempts: asyncio.TaskGroup) -> None:
         target = tick.target
-        self._announce(target, tick.next_due)
+        paused_until = self._paused_until.get(target.name, 0.0)
+        self._announce(target, _first_from(tick.next_due, target.interval, paused_until))
         if tick.missed:
             self._observer.skipped(target, Skip.MISSED, tick.missed)
+        if tick.due < paused_until:
+            self._observer.skipped(target, Skip.THROTTLED, 1)
+            return
         if target.name in self._running:
             self._observer.skipped(target, Skip.OVERLAP, 1)
             return
@@ -139,11 +164,19 @@ class Scheduler:
         attempts.create_task(self._run(tick, attempts), name=f"attempt {target.name}")
 
     async def _run(self, tick: Tick, attempts: asyncio.TaskGroup) -> None:
+        target = tick.target
         try:
-            if await self._guarded(self._attempt, tick.target, tick.due):
-                self._open_lanes(tick.target, attempts)
+            wish = await self._guarded(self._attempt, target, tick.due) or Wish()
+            if wish.confirm:
+                self._open_lanes(target, attempts)
+            if wish.pause > 0:
+                self._pause(tick, self._clock.monotonic() + wish.pause)
         finally:
-            self._running.discard(tick.target.name)
+            self._running.discard(target.name)
+
+    def _pause(self, tick: Tick, until: float) -> None:
+        self._paused_until[tick.target.name] = until
+        self._announce(tick.target, _first_from(tick.next_due, tick.target.interval, until))
 
     def _open_lanes(self, target: Target, attempts: asyncio.TaskGroup) -> None:
         if self._lanes[target.name]:
@@ -166,8 +199,8 @@ class Scheduler:
         finally:
             self._lanes[target.name] -= 1
 
-    async def _guarded(self, attempt: Attempt, target: Target, due: float | None) -> bool:
-        """Makes an attempt in a place of its own; what is due on the timetable is timed."""
+    async def _guarded(self, attempt: Callable[[Target], Awaitable[T]], target: Target, due: float | None) -> T | None:
+        """Makes an attempt in a place of its own; what is due on the timetable is timed. None after an error."""
         try:
             async with self._places:
                 if due is not None:
@@ -180,7 +213,7 @@ class Scheduler:
                 self._observer.confirmation_crashed()
             else:
                 self._observer.crashed(target, self._clock.time())
-            return False
+            return None
 
     def _announce(self, target: Target, due: float) -> None:
         self._observer.scheduled(target, self._clock.time() + due - self._clock.monotonic())

@@ -1,15 +1,20 @@
 """Tables for people."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from exporter.catalogue import Reason
+from exporter.catalogue import Reason, Side
+from exporter.durations import span
 from exporter.explain import Explanation
+from exporter.history import Entry
 from exporter.model import ProbeResult
 from exporter.report import advice, fields, verdict
+from exporter.status import Level, State, TargetStatus, service_statuses, worst_first
 
 PIPE_WIDTH = 200
 """Columns where nobody watches: a file or a pipe has no edge to fold lines at."""
@@ -59,6 +64,61 @@ def print_explanation(explanation: Explanation, out: Console) -> None:
             out.print(Text(f"{name}: {value}"), soft_wrap=True)
     if [explanation.category] != [entry.category for entry in explanation.entries] and explanation.category:
         out.print(Text(f"Taken together: {explanation.category}, side: {explanation.side}"), soft_wrap=True)
+
+
+_LEVELS = {Level.DANGER: "bold red", Level.WARNING: "yellow", Level.GOOD: "green", Level.UNKNOWN: "dim"}
+_STATES = {
+    State.OUTAGE: "bold white on red",
+    State.FAILING: "yellow",
+    State.STALLED: "blue",
+    State.UNSTEADY: "yellow",
+    State.WAITING: "dim",
+    State.OK: "green",
+}
+_SIDES: Mapping[str, str] = {Side.PROVIDER: "red", Side.NETWORK: "magenta", Side.PROBER: "blue"}
+
+
+@contextmanager
+def live_status(out: Console) -> Iterator[Callable[[Sequence[TargetStatus], float], None] | None]:
+    """What draws the status table anew in its place, while the block runs; None where nobody watches."""
+    if not out.is_terminal:
+        yield None
+        return
+    with Live(console=out, auto_refresh=False) as live:
+        yield lambda statuses, now: live.update(status_table(statuses, now), refresh=True)
+
+
+def status_table(statuses: Sequence[TargetStatus], now: float) -> RenderableType:
+    """How things stand: a sentence for each service, then the targets, the most worrying first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("STATE", "TARGET", "LAST FAILURE", "SIDE", "SINCE"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("ATTEMPTS", "FAILED", "P95"):
+        table.add_column(heading, justify="right")
+    for status in worst_first(statuses):
+        table.add_row(*_status_row(status, now))
+    sentences = (Text(f"{s.name}: {s.sentence}", _LEVELS[s.level]) for s in service_statuses(statuses))
+    return Group(*sentences, "", table)
+
+
+def _status_row(status: TargetStatus, now: float) -> tuple[Text, ...]:
+    failure, minutes = status.failure, status.standing.minutes if status.standing else ()
+    p95 = status.latency(0.95)
+    return (
+        Text(f" {status.state} ", _STATES[status.state]),
+        Text(status.target.name),
+        Text(_named(failure) if failure else ""),
+        Text(status.side, _SIDES.get(status.side, "yellow")),
+        Text("" if status.since is None else span(now - status.since)),
+        Text(str(sum(attempts for attempts, _ in minutes))),
+        Text(str(sum(failures for _, failures in minutes))),
+        Text("" if p95 is None else f"{1000 * p95:,.0f} ms"),
+    )
+
+
+def _named(failure: Entry) -> str:
+    values = failure.values
+    return f"{values['code']} {values['name'] or ''}" if values["code"] else f"{values['stage']}: {values['reason']}"
 
 
 def _row(result: ProbeResult) -> tuple[Text, ...]:

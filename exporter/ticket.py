@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.catalogue import code_entry
-from exporter.history import COUNTED_MINUTES, Entry, Tally
+from exporter.history import Entry, Tally
+from exporter.minutes import COUNTED_MINUTES
 from exporter.report import timestamp
 
 FORMATS = ("md", "json", "csv")
@@ -87,9 +88,16 @@ class Ticket:
 def make_ticket(
     failures: Iterable[Entry], tallies: Mapping[str, Tally], *, code: str, target: str, since: float, until: float
 ) -> Ticket:
-    """Sorts what failed since a moment into what the ticket is about and what else there was. Newest first."""
+    """Sorts what failed since a moment into what the ticket is about and what else there was. Newest first.
+
+    `code` is an error code or an OAuth error value.
+    """
     listed = tuple(failures)
-    about = tuple(e for e in listed if (not code or e.values["code"] == code) and (not target or e.target == target))
+    about = tuple(
+        e
+        for e in listed
+        if (not code or code in {e.values["code"], e.values.get("error")}) and (not target or e.target == target)
+    )
     ids = {entry.id for entry in about}
     others = tuple(entry for entry in listed if entry.id not in ids)
     return Ticket(code=code, target=target, since=since, until=until, failures=about, tallies=tallies, others=others)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -15,9 +15,10 @@ from exporter.archive import Archive
 from exporter.catalogue import Reason, Stage
 from exporter.exporter import Exporter
 from exporter.history import OF_A_FAILURE, Entry
+from exporter.loopwatch import LoopWatch
 from exporter.metrics import exposition
 from exporter.metrics.recorder import CODE_BUDGET
-from exporter.model import Answer, Config, Fault, TransportFailure
+from exporter.model import Answer, Config, Fault, TokenRequest, TransportFailure
 from replay.virtual import VirtualClock, VirtualLoop, run
 
 RESET = TransportFailure(fault=Fault(Stage.HEADERS, Reason.RESET))
@@ -115,11 +116,13 @@ async def test_a_stray_failure_is_refuted() -> None:
 )
 @virtual
 async def test_what_must_not_be_repeated_is_not(answer: Answer) -> None:
-    """An hour of such answers brings the schedule's attempts and no other."""
+    """An hour of such answers brings the schedule's attempts and no other; fewer where patience is asked for."""
     async with running(answer) as bench:
         await asyncio.sleep(3600)
 
-        assert len(bench.send.requests) == bench.value("token_probe_attempts_total") == 120
+        assert len(bench.send.requests) == bench.value("token_probe_attempts_total")
+        assert bench.value("token_probe_skipped_total", reason="throttled") == 120 - len(bench.send.requests)
+        assert len(bench.send.requests) == (60 if "retry-after" in answer.headers else 120)
 
 
 @virtual
@@ -239,3 +242,113 @@ def test_codes_of_earlier_runs_keep_to_the_budget(tmp_path: Path) -> None:
 
     text = exposition(exporter.registry, openmetrics=False).decode()
     assert 0 < text.count("\ntoken_probe_code_last_seen_timestamp_seconds{") <= CODE_BUDGET + 1
+
+
+def test_evidence_knows_the_targets_of_the_config_and_of_earlier_ones(tmp_path: Path) -> None:
+    """A target that was taken out of the config still has its failures in the file."""
+    clock = FakeClock()
+    with Archive(tmp_path / "history.sqlite", 1e9, clock.time, lambda _: None) as archive:
+        archive.append(Entry(1, "fabrikam", clock.time(), success=False, values=dict.fromkeys(OF_A_FAILURE)))
+    config = Config(targets=(make_target(),), concurrency=1)
+    exporter = Exporter(config, make_prober(ScriptedSend([token()]), clock), clock)
+    with Archive(tmp_path / "history.sqlite", 1e9, clock.time, lambda _: None) as again:
+        exporter.keep(again)
+
+    knows = exporter.ports(drills=False).records.knows
+    assert [name for name in ("contoso", "fabrikam", "stranger") if knows(name)] == ["contoso", "fabrikam"]
+
+
+@pytest.mark.parametrize(
+    ("status", "value", "gap"),
+    [
+        (429, "100", 120),
+        (503, "100", 120),
+        (429, "10", 30),
+        (429, "soon", 30),
+        (429, "1" + "0" * 30, 240),
+        (400, "100", 30),
+        (200, "100", 30),
+    ],
+)
+@virtual
+async def test_who_asks_for_patience_gets_it(status: int, value: str, gap: float) -> None:
+    """Whoever throttles or is unavailable, for a while; what is left out is counted, and the next attempt announced."""
+    answer = refusal(90055 if status == 429 else 90033, "temporarily_unavailable", status)
+    polite = replace(answer, headers={**answer.headers, "retry-after": value}) if status != 200 else token()
+    async with running(polite, token()) as bench:
+        await asyncio.sleep(31)
+        begun = bench.value("token_probe_last_attempt_timestamp_seconds")
+        due = bench.value("token_probe_next_attempt_timestamp_seconds")
+        skipped_from = len(bench.send.requests)
+        await asyncio.sleep(250)
+        skipped = bench.value("token_probe_skipped_total", reason="throttled")
+
+    assert begun is not None
+    assert due is not None
+    assert skipped_from >= 1
+    assert due - begun == pytest.approx(gap, abs=1e-3)
+    assert skipped == gap / 30 - 1
+
+
+NO_ANSWER = TransportFailure(fault=Fault(Stage.HEADERS, Reason.TIMEOUT))
+
+
+@pytest.mark.parametrize(
+    ("answer", "stall", "success", "side", "timed"),
+    [
+        (token(), 0.2, 1, None, 1),
+        (token(), 0.4, 1, None, 0),
+        (NO_ANSWER, 0.2, 0, "network", 1),
+        (NO_ANSWER, 0.4, 0, "prober", 0),
+        (UNAVAILABLE, 0.4, 0, "provider", 0),
+    ],
+)
+async def test_what_the_exporter_slept_through_is_its_own_fault(
+    answer: Answer, stall: float, success: float, side: str | None, timed: float
+) -> None:
+    """A timeout is nobody else's, an answer stands, and neither one's time is the provider's."""
+    clock = FakeClock()
+
+    async def send(_request: TokenRequest, _timeout: float) -> Answer:
+        # As where something holds the loop: time passes, and nothing runs.
+        clock.now += stall
+        return answer
+
+    exporter = Exporter(Config(targets=(make_target(),), concurrency=1), make_prober(send, clock), clock)
+    task = asyncio.create_task(exporter.run())
+    await clock.advance(30)
+    task.cancel()
+    await asyncio.wait([task])
+
+    def value(name: str, **labels: str) -> float | None:
+        return exporter.registry.get_sample_value(name, {"target": "contoso"} | labels)
+
+    assert value("token_probe_success") == success
+    told = [
+        (sample.labels["side"], sample.labels["category"])
+        for family in exporter.registry.collect()
+        for sample in family.samples
+        if sample.name == "token_probe_failures_total" and sample.value
+    ]
+    assert [owner for owner, _ in told] == ([side] if side else [])
+    assert value("token_probe_duration_seconds_count", outcome="success" if success else "failure") == timed
+    assert value("token_probe_phase_seconds_count", phase="connect") in {0.0, None}
+
+
+async def test_a_stall_between_attempts_disturbs_none() -> None:
+    """Nor does one before an attempt began."""
+    clock = FakeClock()
+    watch = LoopWatch(clock)
+    task = asyncio.create_task(watch.run())
+    await clock.jump(5)
+    begun = watch.begin()
+    await clock.advance(10)
+    undisturbed = watch.end(begun)
+    await clock.jump(5)
+    first = watch.begin()
+    await clock.jump(5)
+    second = watch.begin()
+    assert not undisturbed
+    assert watch.end(first)
+    assert not watch.end(second)
+    task.cancel()

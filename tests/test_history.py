@@ -7,7 +7,6 @@ import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
 
 from exporter.history import (
-    COUNTED_MINUTES,
     FAILURES_PER_TARGET,
     MAX_FAILURES,
     ROOM,
@@ -15,6 +14,7 @@ from exporter.history import (
     History,
     Tally,
 )
+from exporter.minutes import COUNTED_MINUTES
 from exporter.model import Answer, ProbeResult
 
 FAILURE = refusal(50000, "server_error", 500)

@@ -1,9 +1,7 @@
 """From results to samples."""
 
 import random
-import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
@@ -289,20 +287,6 @@ async def test_a_probe_on_demand_answers_in_blackbox_exporters_names() -> None:
         "error": "server_error",
     }
     assert registry.get_sample_value("token_probe_failure_info", labels) == 1
-
-
-def test_the_readme_lists_every_metric_with_its_labels() -> None:
-    """Nothing is shown that is not explained, and nothing explained that is not there."""
-    readme = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(token_\w+)` \| (\w+) \|", readme, re.MULTILINE)
-    families = Board().registry.collect()
-    own = {
-        (f"{family.name}_total" if family.type == "counter" else family.name, family.type)
-        for family in families
-        if family.name.startswith("token_")
-    }
-
-    assert sorted(rows) == sorted(own)
 
 
 async def test_ids_are_exemplars_of_errors_and_latency() -> None:

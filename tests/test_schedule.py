@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from fakes import FakeClock, make_target, settle
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.catalogue import Skip
 from exporter.model import Target
-from exporter.schedule import CONFIRM_EVERY, LANES, Scheduler, Timetable, offset
+from exporter.schedule import CONFIRM_EVERY, LANES, Scheduler, Timetable, Wish, offset
 
 
 class Log:
@@ -43,7 +44,7 @@ class Log:
 
 @asynccontextmanager
 async def scheduling(
-    attempt: Callable[[Target], Awaitable[bool | None]],
+    attempt: Callable[[Target], Awaitable[Wish | None]],
     targets: list[Target],
     clock: FakeClock,
     concurrency: int = 100,
@@ -53,11 +54,14 @@ async def scheduling(
     """A scheduler that runs while the block does; attempts that return nothing ask for no confirmation."""
     log = Log()
 
-    async def attempted(target: Target) -> bool:
-        return bool(await attempt(target))
+    async def attempted(target: Target) -> Wish:
+        return await attempt(target) or Wish()
+
+    async def nothing(_target: Target) -> bool:
+        return False
 
     scheduler = Scheduler(
-        attempted, confirm or attempted, log, clock, asyncio.Semaphore(concurrency), asyncio.Semaphore(confirming)
+        attempted, confirm or nothing, log, clock, asyncio.Semaphore(concurrency), asyncio.Semaphore(confirming)
     )
     task = asyncio.create_task(scheduler.run(targets))
     await settle()
@@ -227,8 +231,8 @@ async def test_an_attempt_that_asks_for_it_is_confirmed_every_so_often() -> None
     """Beside the timetable, in as many lanes as there are, until a confirmation says that it is enough."""
     clock, confirmed = FakeClock(), []
 
-    async def attempt(_target: Target) -> bool:
-        return True
+    async def attempt(_target: Target) -> Wish:
+        return Wish(confirm=True)
 
     async def confirm(_target: Target) -> bool:
         confirmed.append(clock.now - began)
@@ -251,10 +255,10 @@ async def test_a_slow_confirmation_does_not_hold_up_the_others() -> None:
     """A timeout takes its time in one lane; no lane has two at once, and the timetable goes on."""
     clock, running, most, attempts = FakeClock(), 0, 0, 0
 
-    async def attempt(_target: Target) -> bool:
+    async def attempt(_target: Target) -> Wish:
         nonlocal attempts
         attempts += 1
-        return True
+        return Wish(confirm=True)
 
     async def confirm(_target: Target) -> bool:
         nonlocal running, most
@@ -276,10 +280,10 @@ async def test_a_bug_in_a_confirmation_is_counted_and_ends_nothing_else() -> Non
     """It is no attempt, so it is not recorded as one."""
     clock, attempts = FakeClock(), 0
 
-    async def attempt(_target: Target) -> bool:
+    async def attempt(_target: Target) -> Wish:
         nonlocal attempts
         attempts += 1
-        return True
+        return Wish(confirm=True)
 
     async def confirm(_target: Target) -> bool:
         raise RuntimeError("bug")
@@ -296,9 +300,9 @@ async def test_confirmations_leave_the_timetable_its_places() -> None:
     """Where everything hangs they wait for each other, and not the attempts for them."""
     clock, confirming, most = FakeClock(), 0, 0
 
-    async def attempt(_target: Target) -> bool:
+    async def attempt(_target: Target) -> Wish:
         await clock.sleep_until(clock.now + 10)
-        return True
+        return Wish(confirm=True)
 
     async def confirm(_target: Target) -> bool:
         nonlocal confirming, most
@@ -315,3 +319,45 @@ async def test_confirmations_leave_the_timetable_its_places() -> None:
     assert most == 2
     assert max(log.delays) < 1
     assert not log.skips
+
+
+@pytest.mark.parametrize(
+    ("pause", "gap", "skipped"),
+    [(0.0, 30, 0), (20.0, 30, 0), (30.0, 30, 0), (30.5, 60, 1), (100.0, 120, 3)],
+)
+async def test_a_pause_leaves_out_what_is_due_within_it(pause: float, gap: float, skipped: int) -> None:
+    """Of that target only; the timetable keeps its grid, and says when the next attempt will be."""
+    clock = FakeClock()
+    begun: dict[str, list[float]] = {"polite": [], "other": []}
+
+    async def attempt(target: Target) -> Wish:
+        begun[target.name].append(clock.now)
+        return Wish(pause=pause if target.name == "polite" and len(begun["polite"]) == 1 else 0.0)
+
+    targets = [make_target("polite", interval=30.0), make_target("other", interval=30.0)]
+    async with scheduling(attempt, targets, clock) as log:
+        await clock.advance(log.next_attempts["polite"] - clock.time())
+        (first,) = begun["polite"]
+        announced = log.next_attempts["polite"] - clock.wall_offset
+        await clock.advance(240)
+
+    assert begun["polite"][1] - first == pytest.approx(gap)
+    assert announced == pytest.approx(first + gap)
+    assert [(at - first) % 30 for at in begun["polite"]] == pytest.approx([0.0] * len(begun["polite"]), abs=1e-6)
+    assert log.skips == ({("polite", Skip.THROTTLED): skipped} if skipped else {})
+    assert len(begun["other"]) >= 8
+
+
+async def test_a_target_that_goes_on_asking_for_patience_gets_it() -> None:
+    """Each time anew."""
+    clock, begun = FakeClock(), []
+
+    async def attempt(_target: Target) -> Wish:
+        begun.append(clock.now)
+        return Wish(pause=100.0)
+
+    async with scheduling(attempt, [make_target(interval=30.0)], clock):
+        await clock.advance(400)
+
+    assert [later - earlier for earlier, later in pairwise(begun)] == pytest.approx([120.0] * (len(begun) - 1))
+    assert len(begun) >= 3

@@ -70,6 +70,18 @@ def test_markdown_is_ready_to_paste() -> None:
     assert "| at-9 | graph | AADSTS50000 | 500 | trace-9 |" in text
 
 
+def test_an_oauth_error_value_may_stand_for_a_code() -> None:
+    """Not every provider has codes."""
+    entries = [
+        entry(2, "sso", None, error="invalid_client"),
+        entry(1, "graph", "AADSTS7000222", error="invalid_client"),
+        entry(0, "sso", None, error="invalid_scope"),
+    ]
+    about = make_ticket(entries, TALLIES, code="invalid_client", target="", since=NOW - 3600, until=NOW)
+
+    assert (about.affected, about.count) == (("graph", "sso"), 2)
+
+
 def test_json_and_csv_carry_the_same_rows() -> None:
     """For programs and for spreadsheets."""
     document = json.loads(render(ticket("AADSTS50000"), "json"))

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+from processes import ROOT
 
 
 def require_tool(name: str, package: str) -> str:
@@ -15,3 +17,16 @@ def require_tool(name: str, package: str) -> str:
     if os.environ.get("EXPORTER_REQUIRE_TOOLS"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def require_prometheus(name: str, version: str) -> str:
+    """The path of a program of Debian's Prometheus 2, or of a Prometheus 3, which is not to be had everywhere."""
+    if version == "2":
+        return require_tool(name, "prometheus")
+    path = Path(os.environ.get("EXPORTER_PROMETHEUS3") or ROOT / ".prometheus3/usr/bin") / name
+    if not path.is_file():
+        pytest.skip(
+            f"{name} of Prometheus 3 is missing: run .ci/newer-prometheus, which unpacks it into .prometheus3, "
+            "or set EXPORTER_PROMETHEUS3 to the folder that has promtool and prometheus"
+        )
+    return str(path)

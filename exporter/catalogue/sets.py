@@ -120,13 +120,16 @@ class Reason(StrEnum):
     INVALID = "invalid"
     INVALID_FRAMING = "invalid_framing"
     ISSUER_MISMATCH = "issuer_mismatch"
+    LOOP_STALL = "loop_stall"
     MALFORMED_ERROR = "malformed_error"
     METADATA_INCOMPLETE = "metadata_incomplete"
     MISSING = "missing"
     NO_ADDRESS = "no_address"
     NO_PORTS = "no_ports"
+    NOT_HTTP = "not_http"
     NOT_JSON = "not_json"
     NOT_OBJECT = "not_object"
+    NOT_TLS = "not_tls"
     NOT_UTF8 = "not_utf8"
     NXDOMAIN = "nxdomain"
     REDIRECT = "redirect"
@@ -152,6 +155,7 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.CA_UNUSABLE,
             Reason.FD_EXHAUSTED,
             Reason.INTERNAL,
+            Reason.LOOP_STALL,
             Reason.NO_PORTS,
             Reason.SECRET_UNREADABLE,
         ),
@@ -162,12 +166,13 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.CERT_NOT_YET_VALID,
             Reason.HANDSHAKE,
             Reason.HOST_MISMATCH,
+            Reason.NOT_TLS,
             Reason.RESET,
             Reason.TIMEOUT,
             Reason.UNTRUSTED,
         ),
         Stage.SEND: (Reason.FAILED, Reason.RESET, Reason.TIMEOUT),
-        Stage.HEADERS: (Reason.CLOSED, Reason.INVALID, Reason.RESET, Reason.TIMEOUT),
+        Stage.HEADERS: (Reason.CLOSED, Reason.INVALID, Reason.NOT_HTTP, Reason.RESET, Reason.TIMEOUT),
         Stage.BODY: (
             Reason.INVALID_FRAMING,
             Reason.RESET,

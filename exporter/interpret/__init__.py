@@ -3,5 +3,6 @@
 from exporter.interpret.classify import categorize
 from exporter.interpret.judge import judge_metadata, judge_token
 from exporter.interpret.read import read_answer
+from exporter.interpret.retry_after import retry_after
 
-__all__ = ["categorize", "judge_metadata", "judge_token", "read_answer"]
+__all__ = ["categorize", "judge_metadata", "judge_token", "read_answer", "retry_after"]

@@ -3,5 +3,6 @@
 from exporter.metrics.exposition import exposition
 from exporter.metrics.ondemand import probe_registry
 from exporter.metrics.recorder import Recorder
+from exporter.metrics.writer import Writer
 
-__all__ = ["Recorder", "exposition", "probe_registry"]
+__all__ = ["Recorder", "Writer", "exposition", "probe_registry"]

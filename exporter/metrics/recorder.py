@@ -1,9 +1,11 @@
 """The series of /metrics."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec
 
 from prometheus_client import CollectorRegistry
 
@@ -47,14 +49,33 @@ class _Watched:
     failures: Windows[Category] = field(default_factory=Windows)
 
 
+P = ParamSpec("P")
+
+
+def _held_up(change: "Callable[Concatenate[Recorder, P], None]") -> "Callable[Concatenate[Recorder, P], None]":
+    """A change of series that waits for its turn while they are held."""
+
+    @wraps(change)
+    def now_or_later(recorder: "Recorder", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if recorder.is_held:
+            recorder.waiting.append(partial(change, recorder, *args, **kwargs))
+        else:
+            change(recorder, *args, **kwargs)
+
+    return now_or_later
+
+
 class Recorder:
-    """Holds every series of /metrics; the registry is an argument, so that tests and replays have their own."""
+    """Holds every series of /metrics; the registry is an argument, so that tests and replays have their own.
+
+    Whatever changes series while they are held, waits, and happens in its order afterwards.
+    """
 
     def __init__(self, registry: CollectorRegistry, targets: Iterable[Target]) -> None:
         listed = tuple(targets)
         self._targets: dict[str, _Watched] = {}
-        self._held = False
-        self._waiting: list[ProbeResult] = []
+        self.is_held = False
+        self.waiting: list[Callable[[], None]] = []
         self._own_labels = sorted({name for target in listed for name, _ in target.labels})
         self._families = Families(registry, self._own_labels)
         for target in listed:
@@ -63,34 +84,27 @@ class Recorder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Lets results wait while the block runs, so that a rendering in another thread sees whole attempts only."""
-        self._held = True
+        """Lets changes wait while the block runs, so that a rendering in another thread sees whole attempts only."""
+        self.is_held = True
         try:
             yield
         finally:
-            self._held = False
-            waiting, self._waiting = self._waiting, []
-            for result in waiting:
-                self._count(result)
+            self.is_held = False
+            waiting, self.waiting = self.waiting, []
+            for change in waiting:
+                change()
 
+    @_held_up
     def record(self, result: ProbeResult) -> None:
         """Counts one finished attempt."""
-        if self._held:
-            self._waiting.append(result)
-        else:
-            self._count(result)
-
-    def _count(self, result: ProbeResult) -> None:
         name, outcome = result.target.name, result.outcome
         if name not in self._targets:
             return
         child(self._families.attempts, name).inc()
         child(self._families.last_attempt, name).set(result.started_at)
         child(self._families.success, name).set(outcome.success)
-        duration = child(self._families.duration, name, "success" if outcome.success else "failure")
-        duration.observe(result.duration, _exemplar(result))
-        for phase, seconds in result.exchange.phases.items():
-            child(self._families.phases, name, phase).observe(seconds)
+        if not result.disturbed:
+            self._time(result)
         if result.exchange.certificate_expiry is not None:
             child(self._families.certificate_expiry, name).set(result.exchange.certificate_expiry)
         if result.evidence.clock_difference is not None:
@@ -102,6 +116,13 @@ class Recorder:
             self._record_success(result)
         else:
             self._record_failure(result)
+
+    def _time(self, result: ProbeResult) -> None:
+        name = result.target.name
+        duration = child(self._families.duration, name, "success" if result.outcome.success else "failure")
+        duration.observe(result.duration, _exemplar(result))
+        for phase, seconds in result.exchange.phases.items():
+            child(self._families.phases, name, phase).observe(seconds)
 
     def _slide_windows(self, name: str, category: Category | None, code: tuple[str, str] | None) -> None:
         """Moves the windows of the last attempts on by one attempt, which failed in this way, if it failed."""
@@ -139,6 +160,7 @@ class Recorder:
         if refusal.error:
             child(self._families.oauth_errors, name, error_label(refusal.error)).inc()
 
+    @_held_up
     def restore_code(self, name: str, code: str | None, moment: float) -> None:
         """A target failed with a code in an earlier run, at this Unix time."""
         watched = self._targets.get(name)
@@ -146,11 +168,13 @@ class Recorder:
             label, _ = self._code_labels(watched, ErrorCode(code))
             child(self._families.code_last_seen, name, label).set(moment)
 
+    @_held_up
     def confirmed(self, result: ProbeResult) -> None:
         """An extra attempt was made to be sure; it counts as nothing else."""
         outcome = "success" if result.outcome.success else "failure"
         child(self._families.confirmations, result.target.name, outcome).inc()
 
+    @_held_up
     def tested(self, target: Target, evidence: float, *, certain: bool) -> None:
         """What the sequential test makes of a target: the evidence for an outage, and the verdict."""
         child(self._families.outage_evidence, target.name).set(evidence)
@@ -171,22 +195,27 @@ class Recorder:
             self._describe(code)
         return code, category
 
+    @_held_up
     def scheduled(self, target: Target, next_attempt: float) -> None:
         """The target's next attempt, in Unix time."""
         child(self._families.next_attempt, target.name).set(next_attempt)
 
+    @_held_up
     def started(self, delay: float) -> None:
         """An attempt began so many seconds after it was due."""
         self._families.start_delay.observe(delay)
 
+    @_held_up
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         """So many attempts were not made."""
         child(self._families.skipped, target.name, reason).inc(count)
 
+    @_held_up
     def confirmation_crashed(self) -> None:
         """An attempt made to be sure ended in an error of ours."""
         self._families.internal_errors.inc()
 
+    @_held_up
     def crashed(self, target: Target, at: float) -> None:
         """An attempt ended in an error of ours, which is a failure on the prober's side."""
         self._families.internal_errors.inc()
@@ -201,19 +230,25 @@ class Recorder:
             )
         )
 
+    @_held_up
     def loop_lagged(self, seconds: float) -> None:
         """The event loop came back so many seconds late."""
         self._families.event_loop_lag.observe(seconds)
 
     def history_writable(self, writable: bool) -> None:
-        """The history's file could, or could not, be written."""
+        """The history's file could, or could not, be written.
+
+        Called by the archive's thread, and waits for nothing: one number on its own is always whole.
+        """
         self._families.history_writable.set(writable)
 
+    @_held_up
     def config_loaded(self, now: float) -> None:
         """A config was read without a problem."""
         self._families.reload_successful.set(1)
         self._families.reload_timestamp.set(now)
 
+    @_held_up
     def watch(self, target: Target) -> None:
         """Makes every series of a target that can be known before it is needed."""
         name = target.name
@@ -250,6 +285,7 @@ class Recorder:
                 if (stage, reason) not in _ANSWERED:
                     child(self._families.transport_failures, name, stage, reason)
 
+    @_held_up
     def forget(self, name: str) -> None:
         """Ends every series of a target."""
         self._targets.pop(name, None)

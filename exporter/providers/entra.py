@@ -35,6 +35,7 @@ def request_headers(request_id: str) -> tuple[tuple[str, str], ...]:
 
 ENTRA = Provider(
     name="entra",
+    title="Entra",
     endpoint=token_endpoint,
     requires=frozenset({"tenant"}),
     allows=frozenset({"cloud", "authority_host"}),

@@ -12,7 +12,7 @@ from exporter import __version__
 from exporter.catalogue import Reason, Stage
 from exporter.clock import Clock
 from exporter.model import Answer, Fault, Secret, TokenRequest, TokenResponse, TransportFailure, Unreadable
-from exporter.transport.connector import StagedConnector, current
+from exporter.transport.connector import StagedConnector, current, note_chain
 from exporter.transport.faults import FOREIGN, ExchangeError, fault_of
 from exporter.transport.progress import Progress
 from exporter.transport.trust import Trust
@@ -36,7 +36,7 @@ class Transport:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._trust = Trust()
+        self._trust = Trust(note_chain)
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:

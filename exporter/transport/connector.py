@@ -65,7 +65,7 @@ class StagedConnector(aiohttp.BaseConnector):
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
                     ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
                 )
-                progress.certificate_expiry = _expiry(protocol)
+                _note_agreement(progress, protocol)
             else:
                 protocol = await self._open(connection)
         except BaseException:
@@ -105,7 +105,15 @@ def _literal(host: str, port: int) -> Address | None:
     return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
 
 
-def _expiry(protocol: ResponseHandler) -> float | None:
-    transport = protocol.transport
-    certificate = transport.get_extra_info("peercert") if transport else None
-    return float(ssl.cert_time_to_seconds(certificate["notAfter"])) if certificate else None
+def note_chain(version: int, message: bytes) -> None:
+    """Keeps the chain that the server of the running exchange shows."""
+    progress, _ = current.get()
+    progress.chain = version, message
+
+
+def _note_agreement(progress: Progress, protocol: ResponseHandler) -> None:
+    """Keeps the version and cipher that both sides agreed on."""
+    agreed = protocol.transport.get_extra_info("ssl_object") if protocol.transport else None
+    if agreed is not None:
+        progress.tls_version = agreed.version() or ""
+        progress.cipher = (agreed.cipher() or ("",))[0]

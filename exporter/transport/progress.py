@@ -6,6 +6,7 @@ from types import MappingProxyType
 from exporter.catalogue import Phase, Stage
 from exporter.clock import Clock
 from exporter.model import Exchange
+from exporter.transport.chain import earliest_expiry
 
 _PHASES: Mapping[Stage, Phase] = MappingProxyType(
     {
@@ -21,7 +22,18 @@ _PHASES: Mapping[Stage, Phase] = MappingProxyType(
 class Progress:
     """The stopwatch of one exchange: entering a stage ends the phase before it."""
 
-    __slots__ = ("_clock", "_phases", "_since", "address", "certificate_expiry", "headers", "stage", "status")
+    __slots__ = (
+        "_clock",
+        "_phases",
+        "_since",
+        "address",
+        "chain",
+        "cipher",
+        "headers",
+        "stage",
+        "status",
+        "tls_version",
+    )
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -29,7 +41,9 @@ class Progress:
         self._phases = dict.fromkeys(Phase, 0.0)
         self.stage = Stage.DNS
         self.address = ""
-        self.certificate_expiry: float | None = None
+        self.chain: tuple[int, bytes] | None = None
+        self.tls_version = ""
+        self.cipher = ""
         self.status: int | None = None
         self.headers: Mapping[str, str] = MappingProxyType({})
 
@@ -41,7 +55,13 @@ class Progress:
     def exchange(self) -> Exchange:
         """What happened so far; the phases add up to the time since the start."""
         self._stop()
-        return Exchange(MappingProxyType(self._phases), self.address, self.certificate_expiry)
+        return Exchange(
+            phases=MappingProxyType(self._phases),
+            address=self.address,
+            certificate_expiry=earliest_expiry(*self.chain) if self.chain else None,
+            tls_version=self.tls_version,
+            cipher=self.cipher,
+        )
 
     def _stop(self) -> None:
         now = self._clock.monotonic()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from exporter.files import read_file
 from exporter.model import Unreadable
+from exporter.transport.chain import OnChain, listen
 
 MAX_CA_FILE = 1 << 20
 
@@ -13,10 +14,12 @@ _Stamp = tuple[int, int, int]
 
 
 class Trust:
-    """Makes TLS contexts, and makes them anew when their file has changed."""
+    """Makes TLS contexts, and makes them anew when their file has changed; `on_chain` is told of every chain shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_chain: OnChain) -> None:
+        self._on_chain = on_chain
         self._system = ssl.create_default_context()
+        listen(self._system, on_chain)
         self._of_files: dict[Path, tuple[_Stamp, ssl.SSLContext]] = {}
 
     async def context(self, ca_file: Path | None) -> ssl.SSLContext | Unreadable:
@@ -27,8 +30,10 @@ class Trust:
         if ca_file in self._of_files and self._of_files[ca_file][0] == stamp:
             return self._of_files[ca_file][1]
         made = await asyncio.to_thread(load_authorities, ca_file)
-        if stamp is not None and isinstance(made, ssl.SSLContext):
-            self._of_files[ca_file] = (stamp, made)
+        if isinstance(made, ssl.SSLContext):
+            listen(made, self._on_chain)
+            if stamp is not None:
+                self._of_files[ca_file] = (stamp, made)
         return made
 
 

@@ -3,5 +3,6 @@
 from exporter.web.evidence import Records
 from exporter.web.probe import ProbeReport
 from exporter.web.server import Listener, Ports, make_app
+from exporter.web.status import Standings
 
-__all__ = ["Listener", "Ports", "ProbeReport", "Records", "make_app"]
+__all__ = ["Listener", "Ports", "ProbeReport", "Records", "Standings", "make_app"]

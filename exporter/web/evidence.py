@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from exporter.durations import parse_duration
-from exporter.explain import Explanation, explain_word
+from exporter.explain import explain_word
 from exporter.history import Entry
 from exporter.ticket import FORMATS, Ticket, render
 from exporter.web import pages
@@ -19,20 +19,27 @@ MAX_SINCE = 366 * 86400.0
 _CONTENT_TYPES: Mapping[str, str] = {"md": "text/plain", "json": "application/json", "csv": "text/csv"}
 
 
+_SOUGHT = ("target", "code", "error", "side", "category", "trace_id", "correlation_id", "request_id")
+"""What a failure is looked for by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """What the pages ask of the history. `since` in seconds before now."""
 
     failures: Callable[[], list[Entry]]
     find: Callable[[int], Entry | None]
+    knows: Callable[[str], bool]
     ticket: Callable[[str, str, float], Ticket]
 
 
 def add_routes(router: web.UrlDispatcher, records: Records) -> None:
     """Adds the paths that show evidence."""
 
-    async def failures(_request: web.Request) -> web.Response:
-        return page(pages.failures(records.failures()[:MAX_LISTED]))
+    async def failures(request: web.Request) -> web.Response:
+        wanted = request.query.get("q", "").strip()
+        found = [entry for entry in records.failures() if _has(entry, wanted.lower())]
+        return page(pages.failures(found[:MAX_LISTED], wanted))
 
     async def failure(request: web.Request) -> web.Response:
         entry = records.find(int(request.match_info["id"]))
@@ -45,7 +52,11 @@ def add_routes(router: web.UrlDispatcher, records: Records) -> None:
         if form not in FORMATS:
             raise web.HTTPBadRequest(text="format must be one of md, json, csv\n")
         since = _since(request.query.get("since", DEFAULT_SINCE))
-        ticket = records.ticket(_code(request.query.get("code", "")), request.query.get("target", ""), since)
+        target = request.query.get("target", "")
+        # An empty ticket would look as if nothing had failed.
+        if target and not records.knows(target):
+            raise web.HTTPNotFound(text="no target has this name; / lists those of the config\n")
+        ticket = records.ticket(_code(request.query.get("code", ""), records), target, since)
         return web.Response(text=render(ticket, form), content_type=_CONTENT_TYPES[form])
 
     async def code(request: web.Request) -> web.Response:
@@ -67,6 +78,11 @@ def page(html: str) -> web.Response:
     return web.Response(text=html, content_type="text/html")
 
 
+def _has(entry: Entry, text: str) -> bool:
+    """Whether a failure has a text in one of the values by which people look for it."""
+    return not text or any(text in str(entry.values.get(name) or "").lower() for name in _SOUGHT)
+
+
 def _since(text: str) -> float:
     try:
         since = parse_duration(text)
@@ -77,7 +93,14 @@ def _since(text: str) -> float:
     return since
 
 
-def _code(text: str) -> str:
-    """The code as it is kept, for who writes it without its prefix; an OAuth error value stands for none."""
-    explanation: Explanation = explain_word(text)
-    return next(iter(explanation.refusal.codes), text)
+def _code(text: str, records: Records) -> str:
+    """The code as it is kept, for who writes it without its prefix; an OAuth error value stands for itself."""
+    refusal = explain_word(text).refusal
+    if found := next(iter(refusal.codes), refusal.error):
+        return found
+    # Providers make up error values of their own; one is known by having been seen.
+    if text and not any(entry.values.get("error") == text for entry in records.failures()):
+        raise web.HTTPNotFound(
+            text="this is neither an error code, such as AADSTS50000, nor an OAuth error value; see /failures\n"
+        )
+    return text

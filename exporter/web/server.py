@@ -11,12 +11,14 @@ from aiohttp.typedefs import Handler
 from exporter.model import Config
 from exporter.web.drill import BeginDrill
 from exporter.web.drill import handler as drill_handler
-from exporter.web.evidence import Records, page
+from exporter.web.evidence import Records
 from exporter.web.evidence import add_routes as add_evidence_routes
 from exporter.web.metrics import Render, Scrapes
-from exporter.web.pages import STYLE, landing
+from exporter.web.pages import ASSETS
 from exporter.web.probe import ProbeNow
 from exporter.web.probe import handler as probe_handler
+from exporter.web.status import Standings
+from exporter.web.status import add_routes as add_status_routes
 
 SHUTDOWN_TIMEOUT = 1.0
 """Seconds that a scrape under way may still take; aiohttp waits for twice as long."""
@@ -24,7 +26,8 @@ SHUTDOWN_TIMEOUT = 1.0
 IDLE_TIMEOUT = 75.0
 
 _SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -37,6 +40,7 @@ class Ports:
     config: Callable[[], Config]
     render: Render
     probe_now: ProbeNow
+    standings: Standings
     records: Records
     ready: Callable[[], bool]
     drill: BeginDrill | None = None
@@ -45,12 +49,6 @@ class Ports:
 def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
     """The application with every path; at most so many scrapes and so many probes run at a time, 0 is no limit."""
     app = web.Application(middlewares=[_secure])
-
-    async def index(_request: web.Request) -> web.Response:
-        return page(landing(ports.config().targets))
-
-    async def style(_request: web.Request) -> web.Response:
-        return web.Response(text=STYLE, content_type="text/css")
 
     async def config(_request: web.Request) -> web.Response:
         return web.Response(text=ports.config().shown, content_type="text/plain")
@@ -62,8 +60,9 @@ def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
         is_ready = ports.ready()
         return web.Response(text="Ready\n" if is_ready else "Not ready\n", status=200 if is_ready else 503)
 
-    app.router.add_get("/", index)
-    app.router.add_get("/style.css", style)
+    add_status_routes(app.router, ports.standings)
+    for name, (text, content_type) in ASSETS.items():
+        app.router.add_get(f"/{name}", _asset(text, content_type))
     app.router.add_get("/metrics", _limited(Scrapes(ports.render).handle, max_requests))
     app.router.add_get("/probe", _limited(probe_handler(ports.probe_now), max_requests))
     app.router.add_get("/config", config)
@@ -72,6 +71,13 @@ def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
     app.router.add_get("/-/ready", ready)
     app.router.add_post("/-/drill", drill_handler(ports.drill))
     return app
+
+
+def _asset(text: str, content_type: str) -> Handler:
+    async def handle(_request: web.Request) -> web.StreamResponse:
+        return web.Response(text=text, content_type=content_type)
+
+    return handle
 
 
 @web.middleware

