@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format rules replay clean
+.PHONY: demo test lint format rules dashboards replay clean
 
 demo: $(VENV)/.run
 	$(BIN)/aadsts-exporter demo $(ARGS)
@@ -24,6 +24,9 @@ format: $(VENV)/.dev
 rules: $(VENV)/.run
 	$(BIN)/aadsts-exporter rules >$(VENV)/rules.yaml
 	mv $(VENV)/rules.yaml dashboards/rules/token-probe.yaml
+
+dashboards: $(VENV)/.dev
+	$(BIN)/python -m dashboards.grafana
 
 # Needs Debian's prometheus. All of it takes an hour or two; QUICK=1 takes a few minutes, SCENARIO=file seconds.
 replay: $(VENV)/.run

@@ -16,6 +16,8 @@ from alertmanagers import CONFIG, Labels, Notification, Webhook, alertmanager, p
 from processes import ROOT, Running
 from tools import require_tool
 
+from exporter.catalogue import Category, codes
+
 RULE_FILE = ROOT / "dashboards" / "rules" / "token-probe.yaml"
 
 
@@ -187,6 +189,16 @@ def test_what_must_be_equal_is_there(rule: dict[str, Any]) -> None:
             assert set(rule["equal"]) <= labels.keys(), labels
 
 
+def test_a_credential_that_expired_mutes_the_codes_that_say_so() -> None:
+    """All of the catalogue, and no other."""
+    (rule,) = [rule for rule in DOCUMENT["inhibit_rules"] if "Expired" in rule["source_matchers"][0]]
+    muted = {
+        code for code in codes() if matches(rule["target_matchers"], firing("TokenProbeErrorCodeSpike", code=code))
+    }
+
+    assert muted == {entry.code for entry in codes().values() if entry.category is Category.CREDENTIAL_EXPIRED}
+
+
 @dataclass(frozen=True, slots=True)
 class Alerting:
     """An Alertmanager, and whom it notifies."""
@@ -292,8 +304,19 @@ CASES = {
     ),
     "credential": Case(
         firing("TokenProbeCredentialExpired"),
-        (firing("TokenProbeCredentialExpiresIn7Days"),),
-        (firing("TokenProbeCredentialExpiresIn7Days", target="y"), firing("TokenProbeErrorCodeSpike")),
+        (
+            firing("TokenProbeCredentialExpiresIn7Days"),
+            firing("TokenProbeNoSuccess"),
+            firing("TokenProbeErrorCodeSpike", code="AADSTS7000222"),
+        ),
+        (
+            firing("TokenProbeCredentialExpiresIn7Days", target="y"),
+            firing("TokenProbeNoSuccess", target="y"),
+            firing("TokenProbeErrorCodeSpike", code="AADSTS7000222", target="y"),
+            firing("TokenProbeErrorCodeSpike"),
+            firing("TokenProbeAADSTS50000Spike"),
+            firing("TokenProbeTargetFailing"),
+        ),
     ),
     "critical-over-warning": Case(
         firing(BURN),

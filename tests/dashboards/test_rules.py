@@ -1,7 +1,6 @@
 """The alert rules that we ship."""
 
 import json
-import os
 import re
 import subprocess
 from collections import defaultdict
@@ -13,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 from processes import ROOT
-from promql import exported_metrics, metrics_in
-from tools import require_tool
+from promql import metrics_in
+from tools import require_prometheus
 
 from exporter.catalogue import FAILURE_CATEGORIES, SERVICE_CATEGORIES, Side, Skip, code_entry
 from exporter.durations import parse_duration
@@ -28,9 +27,6 @@ TESTS = sorted((DASHBOARDS / "rules").glob("*_test.yaml"))
 BOARDS = {json.loads(path.read_text())["uid"] for path in (DASHBOARDS / "grafana").glob("*.json")}
 SECTIONS = ("## Meaning", "## Impact", "## Diagnosis", "## Mitigation")
 SEVERITIES = {"critical", "warning", "info"}
-
-PROMETHEUS = frozenset({"up"})
-"""Metrics of Prometheus's own making."""
 
 ALWAYS_FIRING = "TokenProbeWatchdog"
 
@@ -68,11 +64,6 @@ def rules_of(text: str) -> list[dict[str, Any]]:
     return [rule for group in load(text)["groups"] for rule in group["rules"]]
 
 
-def bare(expression: str) -> str:
-    """An expression without its comments and ranges, which hold words and colons that name nothing."""
-    return re.sub(r"#.*|\[[^\]]*\]", "", expression)
-
-
 RULES = rules_of(PACK.read_text())
 ALERTS = [rule for rule in RULES if "alert" in rule]
 NAMES = sorted({rule["alert"] for rule in ALERTS})
@@ -87,15 +78,7 @@ each_name = pytest.mark.parametrize("name", NAMES)
 @pytest.fixture(params=["2", "3"])
 def promtool(request: pytest.FixtureRequest) -> str:
     """The path of promtool: that of Debian's Prometheus 2, and that of Prometheus 3."""
-    if request.param == "2":
-        return require_tool("promtool", "prometheus")
-    path = Path(os.environ.get("EXPORTER_PROMETHEUS3") or ROOT / ".prometheus3/usr/bin") / "promtool"
-    if not path.is_file():
-        pytest.skip(
-            "promtool of Prometheus 3 is missing: run .ci/newer-prometheus, which unpacks it into .prometheus3, "
-            "or set EXPORTER_PROMETHEUS3 to the folder that has promtool and prometheus"
-        )
-    return str(path)
+    return require_prometheus("promtool", request.param)
 
 
 def run(*command: str | Path) -> str:
@@ -164,17 +147,9 @@ def test_a_slow_site_evaluates_nothing_faster() -> None:
     assert ":1m]" not in text
 
 
-def test_rules_name_only_what_exists() -> None:
-    """Metrics of the exporter or of Prometheus, and recordings of our own."""
-    named = set().union(*(metrics_in(bare(rule["expr"])) for rule in RULES))
-
-    assert named
-    assert named <= exported_metrics() | RECORDINGS | PROMETHEUS
-
-
 def test_every_recording_is_used() -> None:
     """Nobody evaluates a rule every few seconds for nothing."""
-    assert set().union(*(metrics_in(bare(rule["expr"])) for rule in RULES)) >= RECORDINGS
+    assert set().union(*(metrics_in(rule["expr"]) for rule in RULES)) >= RECORDINGS
 
 
 def test_rules_name_only_label_values_that_exist() -> None:
