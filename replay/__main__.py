@@ -38,10 +38,15 @@ def main() -> None:
         bar = progress.add_task("replaying", total=len(jobs))
         pending: dict[Future[Outcome], Job] = {pool.submit(play, job): job for job in jobs}
         for done in as_completed(pending):
-            report.add(pending[done], done.result())
+            try:
+                report.add(pending[done], done.result())
+            except RuntimeError as error:
+                report.fail(pending[done], str(error))
             progress.update(bar, advance=1, description=pending[done].title)
     json.dump(report.as_json(), sys.stdout, indent=2)
     sys.stdout.write("\n")
+    if report.failed:
+        raise SystemExit("\n".join(report.failed))
 
 
 def _parser() -> argparse.ArgumentParser:

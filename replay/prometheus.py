@@ -179,6 +179,8 @@ def _ask(url: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
             answer = json.load(response)
     except urllib.error.HTTPError as error:
         raise RuntimeError(f"Prometheus: {error.read().decode()[:500]}") from None
+    except OSError as error:
+        raise RuntimeError(f"Prometheus is gone: {error}") from None
     result: list[dict[str, Any]] = answer["data"]["result"]
     return result
 

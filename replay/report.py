@@ -30,6 +30,12 @@ class Report:
     _scores: dict[str, dict[str, Score]] = field(default_factory=dict)
     _jobs: dict[str, Job] = field(default_factory=dict)
     _unseen: dict[str, set[str]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    """Replays that came to nothing, and why."""
+
+    def fail(self, job: Job, why: str) -> None:
+        """Notes a replay that came to nothing; the others are worth printing."""
+        self.failed.append(f"{job.title}, {job.cell or job.scenario.name}, seed {job.seed}: {why}")
 
     def add(self, job: Job, outcome: Outcome) -> None:
         """Adds one replay."""

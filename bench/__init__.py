@@ -1,0 +1,1 @@
+"""Measurements of the exporter; docs/performance.md has their results."""
