@@ -5,6 +5,7 @@ import asyncio
 import codecs
 import json
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from exporter import __version__, app, logs
 from exporter.arguments import make_parser
 from exporter.config import json_schema, load_config
 from exporter.document import Problem
+from exporter.drill import drill_problem
 from exporter.explain import as_fields, explain_text, explain_word
 from exporter.model import Config, Target, Unreadable
 from exporter.report import fields
@@ -46,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     logs.set_up(options.log_level, options.log_format)
     try:
         status = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has enough, as `head` does; what is left must not be tried again at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = FAILED
     except _UsageError as error:
         print(error, file=sys.stderr)
         status = WRONG_USE
@@ -172,6 +179,8 @@ def _rules(options: argparse.Namespace) -> int:
 
 
 def _drill(options: argparse.Namespace) -> int:
+    if problem := drill_problem(options.code, options.duration):
+        raise _UsageError(f"aadsts-exporter drill: {problem}")
     begun, said = asyncio.run(app.drill(options.url, options.code, options.duration))
     print(said, file=sys.stdout if begun else sys.stderr)
     return 0 if begun else FAILED

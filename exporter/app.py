@@ -20,6 +20,7 @@ import aiohttp
 from exporter.archive import Archive
 from exporter.clock import Clock, SystemClock
 from exporter.config import parse_config
+from exporter.durations import show_duration
 from exporter.evidence import printable
 from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target
@@ -119,9 +120,9 @@ async def once(config: Config, targets: Sequence[Target]) -> list[ProbeResult]:
         return list(await asyncio.gather(*(probe(target) for target in targets)))
 
 
-async def drill(url: str, code: str, duration: str) -> tuple[bool, str]:
+async def drill(url: str, code: str, seconds: float) -> tuple[bool, str]:
     """Asks a running exporter to report a made-up failure; whether it does, and what it said. Raises OSError."""
-    asked = {"code": code, "for": duration}
+    asked = {"code": code, "for": show_duration(seconds)}
     timeout = aiohttp.ClientTimeout(total=DRILL_TIMEOUT)
     try:
         async with (

@@ -77,7 +77,7 @@ def _add_serve(commands: _Commands) -> argparse.ArgumentParser:
         "--history.max-age",
         dest="history_max_age",
         metavar="DURATION",
-        type=_duration,
+        type=duration,
         default="7d",
         help="drop attempts older than this from the file (default: %(default)s)",
     )
@@ -166,14 +166,14 @@ def _add_rules(commands: _Commands) -> argparse.ArgumentParser:
     command.add_argument(
         "--no-success",
         dest="no_success",
-        type=_duration,
+        type=duration,
         metavar="DURATION",
         default=show_duration(usual.no_success),
         help="page when a target has not succeeded for so long (default: %(default)s)",
     )
     command.add_argument(
         "--latency",
-        type=_duration,
+        type=duration,
         metavar="DURATION",
         default=show_duration(usual.latency),
         help="warn when one in twenty tokens takes longer (default: %(default)s)",
@@ -206,12 +206,18 @@ def _add_drill(commands: _Commands) -> argparse.ArgumentParser:
     )
     command.add_argument("code", metavar="CODE", help="an AADSTS code of the catalogue, such as AADSTS50000")
     command.add_argument(
-        "--for", dest="duration", metavar="DURATION", default=DEFAULT_DURATION, help="(default: %(default)s)"
+        "--for",
+        dest="duration",
+        metavar="DURATION",
+        type=duration,
+        default=DEFAULT_DURATION,
+        help="how long, at most 1h (default: %(default)s)",
     )
     command.add_argument(
         "--exporter.url",
         dest="url",
         metavar="URL",
+        type=_http_url,
         default="http://localhost:10471",
         help="the running exporter (default: %(default)s)",
     )
@@ -296,11 +302,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
+    """Seconds of a duration on the command line. Raises ArgumentTypeError with what to write instead."""
     try:
         return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _http_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise argparse.ArgumentTypeError("must be a URL such as http://localhost:10471")
+    return text
 
 
 def _percent(text: str) -> float:
@@ -314,7 +327,7 @@ def _percent(text: str) -> float:
 
 
 def _rule_interval(text: str) -> float:
-    seconds = _duration(text)
+    seconds = duration(text)
     if not 1 <= seconds <= MAX_RULE_INTERVAL:
         raise argparse.ArgumentTypeError("must be from 1s to 1m: the rules look at windows of 5 minutes and more")
     return seconds

@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from exporter.arguments import duration
 from exporter.config.schema import DEFAULT_CONFIRMATIONS
-from exporter.durations import parse_duration
 from exporter.simulator import load_scenario
 from replay.fleet import TENANTS
 from replay.grid import DURATION, OF_EACH, grid
@@ -59,16 +59,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenario", type=Path, metavar="FILE", help="replay this scenario instead")
     parser.add_argument("--seed", type=int, metavar="N", help=f"this seed only (default: {SEEDS} seeds)")
     parser.add_argument("--noise", choices=NOISES, default="harsh", help="beside a scenario (default: %(default)s)")
-    parser.add_argument("--interval", type=parse_duration, default=15.0, help="between attempts (default: 15s)")
+    parser.add_argument("--interval", type=duration, default=15.0, help="between attempts (default: 15s)")
     parser.add_argument(
-        "--look", type=parse_duration, default=5.0, help="between scrapes, and between evaluations (default: 5s)"
+        "--look", type=duration, default=5.0, help="between scrapes, and between evaluations (default: 5s)"
     )
     parser.add_argument(
         "--confirmations", type=int, default=DEFAULT_CONFIRMATIONS, help="an hour and target (default: %(default)s)"
     )
     parser.add_argument("--quick", action="store_true", help="a day of the grid and each outage once: a few minutes")
-    parser.add_argument("--processes", type=int, default=2, help="replays at a time (default: %(default)s)")
+    parser.add_argument("--processes", type=_at_least_one, default=2, help="replays at a time (default: %(default)s)")
     return parser
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError("must be a number from 1 on")
+    return int(text)
 
 
 def _jobs(options: argparse.Namespace) -> Iterator[Job]:

@@ -1,12 +1,14 @@
 """What a user types, and what they get."""
 
 import json
+import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from processes import ROOT, run, running
+from processes import COMMAND, ROOT, run, running
 
 CANARY = "canary-5f3Kx"
 
@@ -241,6 +243,35 @@ def test_a_drill_needs_an_exporter_that_allows_it() -> None:
         assert (ended.returncode, ended.stdout) == (1, "")
         assert says in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["FOO"], "an AADSTS code of the catalogue"),
+        (["50000"], "an AADSTS code of the catalogue"),
+        (["AADSTS50000", "--for=soon"], "must be a duration"),
+        (["AADSTS50000", "--for=2h"], "at most 1h"),
+        (["AADSTS50000", "--exporter.url=localhost:10471"], "must be a URL such as http://localhost:10471"),
+    ],
+)
+def test_a_drill_that_makes_no_sense_is_wrong_use(arguments: list[str], says: str) -> None:
+    """Exit 2 before anybody is asked."""
+    ended = run("drill", *arguments)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert says in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["schema", "rules"])
+def test_who_has_read_enough_hangs_up_in_peace(command: str) -> None:
+    """As `head` does: no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        ended = subprocess.run([*COMMAND, command], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(
