@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+SHOTS  := dashboards/screenshots
 
-.PHONY: demo test lint format rules dashboards replay clean
+.PHONY: demo test lint format rules dashboards screenshots replay bench clean
 
 demo: $(VENV)/.run
 	$(BIN)/aadsts-exporter demo $(ARGS)
@@ -28,9 +29,23 @@ rules: $(VENV)/.run
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m dashboards.grafana
 
+# Pictures for README and docs. Needs Debian's prometheus and chromium, Node 20 with npm, and 700 MB for node_modules.
+screenshots: $(VENV)/.dev
+	npm --prefix $(SHOTS) ci --no-audit --no-fund
+	mkdir -p $(SHOTS)/build docs/images
+	PYTHONPATH=. $(BIN)/python $(SHOTS)/collect.py $(SHOTS)/build/data.json
+	node $(SHOTS)/shoot.mjs $(SHOTS)/build/data.json docs/images token-probe-overview token-probe-target
+	PYTHONPATH=tests:. $(BIN)/python $(SHOTS)/status_page.py
+
 # Needs Debian's prometheus. All of it takes an hour or two; QUICK=1 takes a few minutes, SCENARIO=file seconds.
 replay: $(VENV)/.run
 	@$(BIN)/python -m replay $(if $(SCENARIO),--scenario=$(SCENARIO)) $(if $(SEED),--seed=$(SEED)) $(if $(QUICK),--quick) $(ARGS)
+
+# Needs Debian's nginx-light and prometheus-blackbox-exporter, and a machine that has nothing else to do.
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench.scrape
+	@$(BIN)/python -m bench.probes
+	@$(BIN)/python -m bench.lateness
 
 $(VENV)/.run: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -56,7 +57,7 @@ class Scrape:
     """What one kind of scrape costs: medians of the rounds, times in seconds.
 
     `cpu` is that of all threads; `lag` is how late the event loop ran at the worst while another thread wrote, and
-    `idle_lag` the same over as long a time without a scrape.
+    `counting_lag` the same while another thread did nothing but count for as long: what any work there costs.
     """
 
     targets: int
@@ -66,7 +67,7 @@ class Scrape:
     cpu: float
     wall: float
     lag: float
-    idle_lag: float
+    counting_lag: float
     gzip_cpu: float
     bytes: int
     lines: int
@@ -99,7 +100,7 @@ def measure(size: int) -> list[dict[str, object]]:
     bench = Bench(size)
     scrapes = list(bench.scrapes())
     memory = Memory(size, bench.series_bytes // size, bench.text_bytes // size, _resident())
-    return [asdict(line) for line in (*scrapes, memory)]
+    return [*map(asdict, scrapes), asdict(memory)]
 
 
 class Bench:
@@ -137,12 +138,12 @@ class Bench:
         return exposition(self._registry, openmetrics=False)
 
     def _scrape(self, writer: str, probed: str, share: int, write: Write, rounds: int = ROUNDS) -> Scrape:
-        cpu, zipping, seen = [], [], []
+        cpu, zipping, seen, text = [], [], [], b""
         for _ in range(rounds):
             self._probe(share)
             seconds, text = _timed(write)
             cpu.append(seconds)
-            zipping.append(_timed(lambda text=text: gzip.compress(text, 1))[0])
+            zipping.append(_timed(partial(gzip.compress, text, 1))[0])
             self._probe(share)
             seen.append(asyncio.run(self._watched(write)))
         return Scrape(
@@ -153,18 +154,18 @@ class Bench:
             cpu=round(median(cpu), 5),
             wall=round(median(wall for wall, _, _ in seen), 5),
             lag=round(median(lag for _, lag, _ in seen), 5),
-            idle_lag=round(median(lag for _, _, lag in seen), 5),
+            counting_lag=round(median(lag for _, _, lag in seen), 5),
             gzip_cpu=round(median(zipping), 5),
             bytes=len(text),
             lines=text.count(b"\n"),
         )
 
     async def _watched(self, write: Write) -> tuple[float, float, float]:
-        """How long a scrape took in a thread, how late the loop ran meanwhile, and as long without a scrape."""
+        """How long a scrape took in a thread, and how late the loop ran meanwhile, and while a thread counted."""
         with self._recorder.held():
             wall, lag = await _lag(asyncio.to_thread(write))
-        _, idle_lag = await _lag(asyncio.sleep(wall))
-        return wall, lag, idle_lag
+        _, counting_lag = await _lag(asyncio.to_thread(_count, wall))
+        return wall, lag, counting_lag
 
     def _probe(self, share: int) -> None:
         """Probes every so manieth target; 0 is none."""
@@ -222,6 +223,12 @@ async def _lag(work: Coroutine[None, None, object]) -> tuple[float, float]:
         await asyncio.sleep(TICK)
         worst = max(worst, time.perf_counter() - due)
     return time.perf_counter() - begin, worst
+
+
+def _count(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
 
 
 def _timed(write: Write) -> tuple[float, bytes]:

@@ -17,6 +17,7 @@ from exporter.simulator import load_scenario
 from replay.fleet import TENANTS
 from replay.grid import DURATION, OF_EACH, grid
 from replay.job import Job, Outcome, play
+from replay.prometheus import require_programs
 from replay.report import Report
 from replay.world import DAY, NOISES
 
@@ -32,6 +33,10 @@ def main() -> None:
     """Replays what was asked for."""
     options = _parser().parse_args()
     jobs = list(_jobs(options))
+    try:
+        require_programs()
+    except RuntimeError as error:
+        raise SystemExit(str(error)) from None
     report = Report()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress, ProcessPoolExecutor(options.processes) as pool:

@@ -67,9 +67,8 @@ def play(job: Job) -> Outcome:
         backfill(file, folder)
         file.unlink()
         alerts = evaluate(rules, folder, EPOCH, EPOCH + job.duration)
-    return Outcome(
-        incidents(job.scenario, config.targets, EPOCH, job.cell), alerts, target_days(config.targets, job.duration)
-    )
+    happened = incidents(job.scenario, config.targets, EPOCH, job.duration, job.cell)
+    return Outcome(happened, alerts, target_days(config.targets, job.duration))
 
 
 def _metrics(rules: list[Rule]) -> set[str]:

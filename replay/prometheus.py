@@ -209,14 +209,22 @@ def _server(folder: Path) -> Iterator[str]:
 
 
 def _port(process: "subprocess.Popen[str]") -> int:
-    port, said = 0, []
+    port, said, ready = 0, [], False
     for line in process.stderr or ():
         said.append(line)
+        ready = ready or _READY in line
         if found := _LISTENING.search(line):
             port = int(found[1])
-        if _READY in line:
+        # Either may come first.
+        if ready and port:
             return port
     raise RuntimeError("Prometheus did not start: " + "".join(said[-5:]))
+
+
+def require_programs() -> None:
+    """Raises RuntimeError with what to install if a program is missing."""
+    for name in ("promtool", "prometheus"):
+        _program(name)
 
 
 def _program(name: str) -> str:

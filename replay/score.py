@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
 from exporter.durations import show_duration
 from exporter.model import Target
-from exporter.simulator import Scenario
+from exporter.simulator import Entry, Scenario
 from replay.prometheus import Alert
 from replay.world import DAY
 
@@ -40,21 +40,31 @@ class Incident:
         return "target" not in labels or labels["target"] in self.targets
 
 
-def incidents(scenario: Scenario, targets: Iterable[Target], epoch: float, cell: str = "") -> list[Incident]:
-    """The outages of a scenario; `cell` names them all, else each is named for its share and length."""
+def incidents(
+    scenario: Scenario, targets: Iterable[Target], epoch: float, duration: float, cell: str = ""
+) -> list[Incident]:
+    """The outages of a scenario that begin within `duration`; `cell` names them all, else share and length do."""
+    watched = tuple(targets)
     found: list[Incident] = []
-    for entry in sorted(scenario.timeline, key=lambda entry: entry.begin):
+    for start, entry in sorted(_timeline(scenario, duration), key=lambda item: item[0] + item[1].begin):
         if entry.answer.token:
             continue
-        hit = frozenset(t.name for t in targets if entry.concerns({t.name, t.tenant, t.client_id}))
+        hit = frozenset(t.name for t in watched if entry.concerns({t.name, t.tenant, t.client_id}))
         name = cell or f"{entry.ratio * 100:g} % for {show_duration(entry.end - entry.begin)}"
-        begin, end = epoch + entry.begin, epoch + entry.end
+        begin, end = epoch + start + entry.begin, epoch + start + entry.end
         if found and begin - found[-1].end < JOINED:
             before = found.pop()
             found.append(Incident(before.begin, max(end, before.end), before.targets | hit, before.cell))
         else:
             found.append(Incident(begin, end, hit, name))
     return [incident for incident in found if incident.targets]
+
+
+def _timeline(scenario: Scenario, duration: float) -> Iterator[tuple[float, Entry]]:
+    """Each entry that begins within so many seconds, with the start of the round that it belongs to."""
+    rounds = math.ceil(duration / scenario.repeat) if scenario.repeat else 1
+    for start in (number * (scenario.repeat or 0.0) for number in range(rounds)):
+        yield from ((start, entry) for entry in scenario.timeline if start + entry.begin < duration)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from boards import Board, Panel, expanded, panels, query_of, variables
 from promql import Selector, parsed, selectors_in
 
-UNITS = frozenset({"bytes", "cpm", "dtdurations", "none", "percent", "percentunit", "reqps", "s", "short"})
+UNITS = frozenset({"bytes", "cpm", "dtdurations", "none", "percent", "percentunit", "reqps", "s", "short", "string"})
 """Units of Grafana's that we use; it takes any text for a unit, also one with a typing mistake."""
 
 RATE_INTERVAL = "8869s"

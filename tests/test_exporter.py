@@ -1,6 +1,7 @@
 """The exporter as a whole, in fake time: what it counts, what it confirms, and drills."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any, ParamSpec
 
 import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
+from processes import ROOT
 
 from exporter.archive import Archive
 from exporter.catalogue import Reason, Stage
@@ -57,10 +59,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def running(*answers: Answer, confirmations: int = 240) -> AsyncIterator[Bench]:
+async def running(*answers: Answer, confirmations: int = 240, provider: str = "entra") -> AsyncIterator[Bench]:
     """An exporter with one target that is given these answers, the last of them for ever."""
     clock, send = VirtualClock(asyncio.get_running_loop(), EPOCH), ScriptedSend(answers)
-    config = Config(targets=(make_target(confirmations=confirmations),), concurrency=10)
+    config = Config(targets=(make_target(confirmations=confirmations, provider=provider),), concurrency=10)
     exporter = Exporter(config, make_prober(send, clock), clock)
     task = asyncio.create_task(exporter.run())
     try:
@@ -352,3 +354,28 @@ async def test_a_stall_between_attempts_disturbs_none() -> None:
     assert watch.end(first)
     assert not watch.end(second)
     task.cancel()
+
+
+def series_documented(provider: str) -> int:
+    """What docs/configuration.md says of a target that has succeeded."""
+    text = (ROOT / "docs/configuration.md").read_text()
+    found = re.search(r"A target of Entra has (?P<entra>\d+) series .*?`oidc` provider (?P<oidc>\d+)", text)
+    assert found
+    return int(found[provider])
+
+
+@pytest.mark.parametrize("provider", ["entra", "oidc"])
+@virtual
+async def test_a_target_has_as_many_series_as_documented(provider: str) -> None:
+    """And so many more once it has failed with a code."""
+    headers = {"content-type": "application/json", "date": "Tue, 14 Nov 2023 22:13:20 GMT"}
+    succeeding, failing = token(headers=headers), refusal(7000215, "invalid_client", 401)
+    counted = []
+    for answers in ([succeeding], [failing, succeeding], [failing, refusal(7000216, "x", 401), succeeding]):
+        async with running(*answers, provider=provider) as bench:
+            await asyncio.sleep(300)
+            counted.append(bench.text().count('target="contoso"'))
+
+    # These answers come from no TLS connection, so there is no end of a certificate.
+    documented = series_documented(provider) - 1
+    assert counted == [documented, documented + 4 + 2, documented + 4 + 4 + 2]

@@ -49,7 +49,10 @@ class _Annotation(model.AnnotationQuery):
 
 def _annotations(*, targets: bool) -> list[model.AnnotationQuery]:
     # An alert about no single target concerns each of them.
-    alerts = select("ALERTS", _ALERTS, *(['target=~"$target|"'] if targets else []))
+    matchers = [_ALERTS, *(['target=~"$target|"'] if targets else [])]
+    firing = f"group by (alertname, severity, target, code) ({select('ALERTS', *matchers)})"
+    # Where an alert begins, and not as long as it fires: some fire for hours, and would lie over everything.
+    alerts = f"{firing} unless {firing.replace('})', '} offset 2m)')}"
     restarts = f"changes({select('process_start_time_seconds', EXPORTER.each)}[2m]) > 0"
     return [
         _Annotation("Alerts", "red", alerts, "{{alertname}}", "{{severity}} {{target}} {{code}}"),

@@ -77,9 +77,9 @@ def _now() -> list[stat.Panel]:
         _failing(3),
         panels.success_now(scope, 5),
         panels.success_30d(scope, 5),
-        panels.spike(scope, 3),
+        panels.spike(scope, 4),
         panels.credential_expiry(scope, 4),
-        _alive(4),
+        _alive(3),
     ]
 
 

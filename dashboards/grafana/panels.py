@@ -268,7 +268,8 @@ def codes(scope: Scope, size: Size) -> table.Panel:
         "number": "Microsoft's page",
     }
     page = link("What Microsoft says of it", "https://login.microsoftonline.com/error?code=${__value.raw}")
-    panel.override_by_name("Microsoft's page", [page])
+    # As text: a number would be shortened to thousands.
+    panel.override_by_name("Microsoft's page", [page, setting("unit", "string")])
     panel.override_by_name("Count", [setting("decimals", 0)])
     panel.override_by_name("Last seen, ago", AGO)
     return sorted_by(columns(panel, names), "Count").no_value("-")

@@ -120,7 +120,8 @@ def quantile(share: float, buckets: str, by: str, window: str = "$__rate_interva
     """A quantile of a histogram."""
     function = "rate" if window == "$__rate_interval" else "increase"
     labels = f"{by}, le" if by else "le"
-    return f"histogram_quantile({share}, sum by ({labels}) ({function}({buckets}[{window}])))"
+    # Of nothing the quantile is NaN, which is not at least 0.
+    return f"histogram_quantile({share}, sum by ({labels}) ({function}({buckets}[{window}]))) >= 0"
 
 
 def durations(matchers: str, outcome: str = "success") -> str:

@@ -103,7 +103,7 @@ def lines(title: str, about: str, unit: str, *queries: Dataquery, size: Size) ->
     """Lines over time, in shades of one colour unless they are told theirs."""
     panel = _framed(timeseries.Panel(), title, about, unit, queries, size)
     return (
-        panel.min(0)
+        panel.axis_soft_min(0)
         .color_scheme(FieldColor().mode(FieldColorModeId.SHADES).fixed_color(NEUTRAL))
         .fill_opacity(10)
         .show_points(words.VisibilityMode.NEVER)
@@ -158,7 +158,7 @@ def density(title: str, about: str, *queries: Dataquery, size: Size) -> heatmap.
     """How often something took how long, over time."""
     panel = _framed(heatmap.Panel(), title, about, "s", queries, size)
     return (
-        panel.color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(32))
+        panel.color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").exponent(0.5).steps(32))
         .y_axis(heatmap.YAxisConfig().unit("s"))
         .cell_values(heatmap.CellValues().unit("cpm"))
         .show_legend()

@@ -46,12 +46,15 @@ BEGIN = 1_793_750_400.0
 
 SCRAPE = 15.0
 SEED = 4
-NOISE = Noise(stray=0.002, aadsts50000=0.0002, blips=1)
+NOISE = Noise(stray=0.0004, aadsts50000=0.0001, blips=1)
 
 EXPIRES_IN = {"northwind-orders": -2 / 24, "fabrikam-graph": 5.5, "contoso-orders": 19.0}
 """Days from the incident's end to the end of a target's credential; 170 where a target is not named."""
 
-CHOSEN = {"token-probe-target": {"target": "fabrikam-graph"}}
+CHOSEN = {
+    "token-probe-overview": {"objective": "99"},
+    "token-probe-target": {"objective": "99", "target": "fabrikam-graph"},
+}
 """The values of variables by the dashboard's uid; every other variable has all of its values, or the first."""
 
 WIRE = {Phase.RESOLVE: 0.02, Phase.CONNECT: 0.1, Phase.TLS: 0.23, Phase.PROCESSING: 0.62, Phase.TRANSFER: 0.03}
@@ -295,7 +298,7 @@ def _expander(variables: Mapping[str, str], span: float) -> _Expand:
             "__interval": f"{step:g}s",
             "__rate_interval": f"{max(step + SCRAPE, 4 * SCRAPE):g}s",
         }
-        return re.sub(r"\$(?:(\w+)|\{(\w+)(?::\w+)?\})", lambda found: known[found[1] or found[2]], expr)
+        return re.sub(r"\$(?:([a-z_]\w*)|\{(\w+)(?::\w+)?\})", lambda found: known[found[1] or found[2]], expr)
 
     return expand
 

@@ -1,12 +1,13 @@
 // Bundles the page, opens it in a headless Chromium, and photographs every dashboard in data.json.
-//   node shoot.mjs data.json folder [dark|light]
+//   node shoot.mjs data.json folder [UID...]          MODE=light for the light theme
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import * as esbuild from 'esbuild';
 import puppeteer from 'puppeteer-core';
 
-const [data, folder, mode = 'dark'] = process.argv.slice(2);
+const [data, folder, ...wanted] = process.argv.slice(2);
+const mode = process.env.MODE ?? 'dark';
 const here = import.meta.dirname;
 const { version } = JSON.parse(await readFile(join(here, 'node_modules/@grafana/ui/package.json'), 'utf8'));
 const shots = JSON.parse(await readFile(data, 'utf8'));
@@ -16,6 +17,10 @@ const context = await esbuild.context({
   outfile: join(here, 'build/page.js'),
   bundle: true,
   jsx: 'automatic',
+  // As CommonJS: what some of their own dependencies export by default is found in that form only.
+  alias: Object.fromEntries(
+    ['ui', 'data', 'schema'].map((name) => [`@grafana/${name}`, join(here, `node_modules/@grafana/${name}/dist/cjs/index.cjs`)])
+  ),
   define: { 'process.env.NODE_ENV': '"production"' },
   loader: { '.woff': 'dataurl', '.woff2': 'dataurl', '.ttf': 'empty' },
   logLevel: 'warning',
@@ -28,7 +33,7 @@ const browser = await puppeteer.launch({
 });
 try {
   await mkdir(folder, { recursive: true });
-  for (const shot of shots) {
+  for (const shot of shots.filter(({ dashboard }) => !wanted.length || wanted.includes(dashboard.uid))) {
     const page = await browser.newPage();
     page.on('pageerror', (error) => console.error(`${shot.dashboard.uid}: ${error.stack ?? error}`));
     await page.setViewport({ width: 1600, height: 900 });

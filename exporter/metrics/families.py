@@ -106,7 +106,9 @@ class Families:
             "token_probe_clock_skew_seconds", "The provider's clock less ours, to the second.", "target"
         )
         self.certificate_expiry = self._gauge(
-            "token_probe_tls_expiry_timestamp_seconds", "Unix time at which the server's certificate ends.", "target"
+            "token_probe_tls_expiry_timestamp_seconds",
+            "Unix time at which the first certificate of the server's chain ends.",
+            "target",
         )
         self.credential_readable = self._gauge(
             "token_probe_credential_readable", "Whether the credential could be read.", "target", "credential"

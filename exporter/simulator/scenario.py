@@ -37,6 +37,7 @@ class _Strict(BaseModel):
 
 
 _KINDS = ("token", "code", "body", "stall", "reset", "truncate", "latency", "fault")
+_WORDS = frozenset({"token", "reset", "truncate"})
 
 _UNREACHABLE = tuple(
     f"{stage}/{reason}" for stage in (Stage.DNS, Stage.CONNECT, Stage.TLS) for reason in REASONS[stage]
@@ -63,7 +64,9 @@ class Play(_Strict):
     @classmethod
     def _word(cls, value: object) -> object:
         """Lets `answer: token`, `reset` and `truncate` stand without a mapping."""
-        return {value: True} if isinstance(value, str) and value in {"token", "reset", "truncate"} else value
+        if isinstance(value, str) and value not in _WORDS:
+            raise ValueError("must be token, reset or truncate, or a mapping such as {code: AADSTS50000}")
+        return {value: True} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -238,3 +238,15 @@ def test_failing_targets_are_on_top() -> None:
         {"displayName": "State", "desc": True},
         {"displayName": "Failures in a row", "desc": True},
     ]
+
+
+def test_a_slow_attempt_has_an_exemplar() -> None:
+    """On the heatmap, and on the quantiles, since not every Grafana draws them on the former."""
+    asked = [
+        (panel["title"], target["refId"])
+        for panel in panels(BOARDS["token-probe-overview"])
+        for target in panel["targets"]
+        if target.get("exemplar")
+    ]
+
+    assert asked == [("Latency", "A"), *(("Latency of successes", ref_id) for ref_id in "ABC")]

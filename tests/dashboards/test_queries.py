@@ -72,7 +72,12 @@ EXCUSES = (
     Excuse((HEALTHY.job, BROKEN.job, LONE.job, RESTARTED.job), r"Attempts not made", "every attempt was made"),
     Excuse((HEALTHY.job, BROKEN.job, LONE.job), r"annotation Restarts", "nothing was restarted"),
     Excuse((RESTARTED.job,), r"Errors by code B|Failures by stage", "AADSTS50000 is all that it meets"),
-    Excuse((RESTARTED.job,), r"Last success|failing first F", "it met no success since it was restarted"),
+    Excuse((HEALTHY.job, LONE.job), r"annotation Alerts", "no alert begins"),
+    Excuse(
+        (RESTARTED.job,),
+        r"Last success|failing first [FG]|Latency of successes",
+        "it met no success since it was restarted",
+    ),
     Excuse((NOTHING,), r"^(?!.*(AADSTS50000, 10 min A|ratio, 5 min C|variable job)$)", "there is nothing"),
 )
 """Of nothing still show something: a zero, the line from which on somebody is paged, and the jobs to choose from."""

@@ -214,6 +214,17 @@ def test_every_runbook_has_an_alert() -> None:
     assert sorted(path.stem for path in (DASHBOARDS / "runbooks").glob("*.md")) == NAMES
 
 
+def test_the_runbook_names_every_alert_that_names_the_job() -> None:
+    """For who renames the job by hand."""
+    naming = {rule["alert"] for rule in ALERTS if f'"{Settings().job}"' in rule["expr"]}
+    sentence = re.search(
+        r"([^.:]*) name the job in their expression", (DASHBOARDS / "runbooks/TokenProbeAbsent.md").read_text()
+    )
+
+    assert sentence
+    assert set(re.findall(r"TokenProbe\w+", sentence[1])) == naming
+
+
 def timelines(name: str) -> list[tuple[float, list[tuple[float, bool]]]]:
     """What the tests assert of an alert: the evaluation interval, and in order of time whether it fires.
 

@@ -79,6 +79,34 @@ def test_a_scenario_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [("--interval=5", "must be a duration such as 30s"), ("--processes=0", "must be a number from 1 on")],
+)
+def test_a_flag_that_makes_no_sense_is_wrong_use(flag: str, says: str) -> None:
+    """Exit 2, and the last line says what to write."""
+    done = subprocess.run([sys.executable, "-m", "replay", flag], capture_output=True, text=True, check=False, cwd=ROOT)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr.splitlines()[-1]
+
+
+def test_a_missing_prometheus_is_told_before_anything_is_replayed(tmp_path: Path) -> None:
+    """In one line that says what to install."""
+    (tmp_path / "scenario.yaml").write_text(SCENARIO)
+    done = subprocess.run(
+        [sys.executable, "-m", "replay", f"--scenario={tmp_path / 'scenario.yaml'}", "--seed=3"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={"PATH": str(tmp_path)},
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "promtool is missing: apt-get install prometheus\n"
+
+
 @pytest.mark.parametrize("path", OUTAGES, ids=lambda path: path.stem)
 def test_an_outage_that_happened_is_a_scenario(path: Path) -> None:
     """It begins after an hour in which nothing is wrong, and says in its head what it stands for."""

@@ -91,8 +91,8 @@ def test_figures_are_medians_and_percentiles() -> None:
         assert figures["p95"] == pytest.approx(p95, abs=10) if p95 else figures["p95"] is None
 
 
-def scenario(timeline: str) -> Scenario:
-    found = parse_scenario(f"name: x\ntimeline: [{timeline}]")
+def scenario(timeline: str, head: str = "") -> Scenario:
+    found = parse_scenario(f"name: x\n{head}timeline: [{timeline}]")
     assert isinstance(found, Scenario)
     return found
 
@@ -110,6 +110,7 @@ def test_entries_of_a_scenario_are_outages() -> None:
         ),
         targets,
         1000.0,
+        5400.0,
     )
 
     assert [(each.begin, each.end, each.cell) for each in found] == [
@@ -118,6 +119,21 @@ def test_entries_of_a_scenario_are_outages() -> None:
     ]
     assert found[0].targets == {"contoso-graph", "contoso-orders", "fabrikam-graph"}
     assert len(found[1].targets) == 4
+
+
+def test_an_outage_that_a_scenario_repeats_is_one_each_time() -> None:
+    """What fires then is no false alarm, whatever the code."""
+    found = incidents(
+        scenario("{from: 10m, to: 20m, targets: [contoso], answer: {code: AADSTS7000222}}", "repeat: 1h\n"),
+        fleet(4, 15.0, 0).targets,
+        1000.0,
+        7000.0,
+    )
+    again = alert(1000 + 4230, 1000 + 5200, "contoso-graph", name="TokenProbeCredentialExpired")
+    score = scored(again, happened=tuple(found))
+
+    assert [(each.begin, each.end) for each in found] == [(1600.0, 2200.0), (5200.0, 5800.0)]
+    assert (score.false_alarms, score.detected) == (0, {"100 % for 10m": [None, 30.0]})
 
 
 def test_the_floor_falls_with_the_share_that_fails() -> None:

@@ -94,6 +94,10 @@ def test_every_kind_of_answer_can_be_written(answer: str) -> None:
         ("name: x\ntimeline: [{from: 2s, to: 1s, answer: token}]", "to must be later than from"),
         ("name: x\ntimeline: [{from: 0s, to: 1s, answer: {code: AADSTS1}}]", "must be a code of the catalogue"),
         ("name: x\ntimeline: [{from: 0s, to: 1s, answer: {}}]", "must be exactly one of"),
+        (
+            "name: x\ntimeline: [{from: 0s, to: 1s, answer: AADSTS50000}]",
+            "line 2: timeline[0].answer: must be token, reset or truncate, or a mapping such as {code: AADSTS50000}",
+        ),
         ("name: x\ntimeline: [{from: 0s, to: 1s, answer: {reset: true, stall: body}}]", "must be exactly one of"),
         ("name: x\ntimeline: [{from: 0s, to: 1, answer: token}]", "must be a duration"),
         ("name: x\ntimeline: [{from: 0s, to: 1s, ratio: 2.0, answer: token}]", "less than or equal to 1"),

@@ -58,7 +58,8 @@ export interface Shot {
 }
 
 standardTransformersRegistry.setInit(() =>
-  Object.values(standardTransformers).map((transformation) => ({
+  // One transformation goes by two names.
+  [...new Map(Object.values(standardTransformers).map((each) => [each.id, each])).values()].map((transformation) => ({
     id: transformation.id,
     name: transformation.name,
     transformation,
@@ -119,7 +120,7 @@ export async function framesOf(panel: Panel, shot: Shot, theme: GrafanaTheme2): 
   const replace = replacer(shot);
   const frames = await lastValueFrom(transformDataFrame(panel.transformations ?? [], raw, { interpolate: replace }));
   const fieldConfig = completed(panel);
-  return applyFieldOverrides({
+  const applied = applyFieldOverrides({
     data: frames,
     fieldConfig,
     fieldConfigRegistry: registry(fieldConfig),
@@ -127,6 +128,9 @@ export async function framesOf(panel: Panel, shot: Shot, theme: GrafanaTheme2): 
     theme,
     timeZone: 'utc',
   });
+  // How far apart its points are is part of no field config; without it lines go on over moments without data.
+  applied.forEach((frame, at) => frame.fields.forEach((field, n) => (field.config.interval = frames[at].fields[n]?.config.interval)));
+  return applied;
 }
 
 export function completed(panel: Panel): FieldConfigSource {

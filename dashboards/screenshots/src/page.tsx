@@ -6,6 +6,7 @@ import '@fontsource/roboto-mono/latin-400.css';
 import { createTheme, dateTimeFormat, type GrafanaTheme2, locationUtil, ThemeContext } from '@grafana/data';
 import { GlobalStyles, Icon, PanelChrome } from '@grafana/ui';
 import moment from 'moment';
+import { Component, type ReactNode } from 'react';
 import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 
@@ -45,7 +46,9 @@ function Board({ shot, frames, theme, width, version }: any) {
                   hoverHeader={!title}
                 >
                   {(innerWidth, innerHeight) => (
-                    <Visualization panel={panel} shot={shot} frames={frames[panel.id]} width={innerWidth} height={innerHeight} />
+                    <Named title={title}>
+                      <Visualization panel={panel} shot={shot} frames={frames[panel.id]} width={innerWidth} height={innerHeight} />
+                    </Named>
                   )}
                 </PanelChrome>
               )}
@@ -55,6 +58,17 @@ function Board({ shot, frames, theme, width, version }: any) {
       </div>
     </div>
   );
+}
+
+/** Says which panel cannot be drawn, where React would name its own functions only. */
+class Named extends Component<{ title: string; children: ReactNode }> {
+  componentDidCatch(error: Error) {
+    throw new Error(`${this.props.title}: ${error.stack}`);
+  }
+
+  render() {
+    return this.props.children;
+  }
 }
 
 function Head({ shot, theme, version }: { shot: Shot; theme: GrafanaTheme2; version: string }) {

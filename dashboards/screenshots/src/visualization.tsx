@@ -1,5 +1,6 @@
 // One panel's visualization, put together from @grafana/ui as Grafana's panel plugins do.
 import {
+  applyNullInsertThreshold,
   colorManipulator,
   type DataFrame,
   type FieldDisplay,
@@ -29,8 +30,7 @@ export function Visualization(props: Props) {
     const html = renderMarkdown(replacer(shot)(panel.options.content));
     return <div className="markdown-html" style={{ width, height, overflow: 'hidden' }} dangerouslySetInnerHTML={{ __html: html }} />;
   }
-  const isEmpty = !frames.some((frame) => frame.length);
-  if (isEmpty && !['stat', 'gauge', 'bargauge'].includes(panel.type)) {
+  if (!frames.some((frame) => frame.length)) {
     return <Note {...props} text={panel.fieldConfig?.defaults.noValue ?? 'No data'} />;
   }
   switch (panel.type) {
@@ -55,7 +55,7 @@ export function Visualization(props: Props) {
     case 'timeseries':
       return (
         <TimeSeries
-          frames={frames}
+          frames={frames.map((frame) => applyNullInsertThreshold({ frame, refFieldPseudoMax: shot.to }))}
           structureRev={1}
           timeRange={timeRange(shot)}
           timeZone="utc"
@@ -116,7 +116,7 @@ function Values({ panel, shot, frames, width, height }: Props) {
       minVizWidth={options.minVizWidth}
       minVizHeight={options.minVizHeight}
       getValues={values}
-      getAlignmentFactors={(each) => getDisplayValueAlignmentFactors(each.map(({ display }) => display))}
+      getAlignmentFactors={getDisplayValueAlignmentFactors}
       renderValue={({ value, width: w, height: h, alignmentFactors, orientation, count }) => {
         const common = { theme, width: w, height: h, text: options.text };
         const display = { ...value.display, title: count === 1 && type !== 'stat' ? undefined : value.display.title };
