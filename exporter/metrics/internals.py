@@ -79,5 +79,5 @@ def numbers(of: Cells) -> "array[float]":
 
 
 def exemplars(of: Cells) -> list[Exemplar | None]:
-    """The exemplar in each cell; one is set only together with an increment of its own cell."""
+    """The exemplar in each cell; the exporter sets one only together with an increment of its own cell by 1."""
     return [cell._exemplar for cell in of]

@@ -1,8 +1,7 @@
 """A registry's samples as text, of which only what changed is made anew."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from io import BytesIO
 from itertools import accumulate
 from threading import Lock
 
@@ -25,9 +24,9 @@ _AS_IN_PYTHON = 1e6
 class Writer:
     """Writes a registry in both formats, byte for byte as prometheus_client does.
 
-    A family's text is kept in blocks of neighbouring series with the same first label value: the target. Each time the
-    numbers of a block are read, and its text is made anew only if it shows others. So nobody has to tell what changed.
-    The registry should not change meanwhile: a block may then show some numbers of before and some of after.
+    A family's text is kept in blocks of neighbouring series with the same first label value: the target. Each time all
+    numbers are read, and a block's text is made anew only if it shows others; so nobody has to tell what changed. Of
+    exemplars it is known that they change with a number. While a registry is written nothing should change in it.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -42,19 +41,19 @@ class Writer:
 
     def write(self, *, openmetrics: bool) -> bytes:
         """All samples in OpenMetrics 1.0 or in Prometheus's text format 0.0.4."""
-        # Bit by bit: joining everything at once would keep other threads waiting for as long as it copies.
-        out = BytesIO()
+        parts: list[bytes] = []
         with self._one_at_a_time:
             # The labels of the registry itself, if it has any, come first.
-            out.write(_by_library(self._registry.restricted_registry(("target_info",)), openmetrics=openmetrics))
+            parts.append(_by_library(self._registry.restricted_registry(("target_info",)), openmetrics=openmetrics))
             for collector in internals.collectors(self._registry):
                 if internals.has_cells(collector):
-                    self._family(collector).write(out, openmetrics=openmetrics)
+                    parts += self._family(collector).parts(openmetrics=openmetrics)
                 else:
-                    out.write(_by_library(collector, openmetrics=openmetrics))
+                    parts.append(_by_library(collector, openmetrics=openmetrics))
         if openmetrics:
-            out.write(_END)
-        return out.getvalue()
+            parts.append(_END)
+        # Of bytes, which are joined without keeping other threads from running; text is not.
+        return b"".join(parts)
 
     def _family(self, metric: Metric) -> "_Family":
         if metric not in self._families:
@@ -97,9 +96,9 @@ class _Family:
         self._series: list[Metric] = []
         self._blocks: list[_Block] = []
 
-    def write(self, out: BytesIO, *, openmetrics: bool) -> None:
-        """Writes the family's lines, made anew where they show other numbers than the cells hold."""
-        out.write(self._heads[openmetrics])
+    def parts(self, *, openmetrics: bool) -> Iterator[bytes]:
+        """The family's lines, made anew where they show other numbers than the cells hold."""
+        yield self._heads[openmetrics]
         self._follow()
         for block in self._blocks:
             numbers = internals.numbers(block.cells)
@@ -107,7 +106,7 @@ class _Family:
             if (held := numbers.tobytes()) != block.held:
                 self._make(block, numbers)
                 block.held = held
-            out.write(block.openmetrics if openmetrics else block.text)
+            yield block.openmetrics if openmetrics else block.text
 
     def _make(self, block: _Block, numbers: Sequence[float]) -> None:
         exemplars = internals.exemplars(block.cells)

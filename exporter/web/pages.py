@@ -1,4 +1,4 @@
-"""The pages that people read: rendered on the server, escaped, without a script."""
+"""The pages that people read: rendered on the server, escaped; a script only shows them anew."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
