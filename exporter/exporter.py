@@ -54,6 +54,8 @@ class Exporter:
         self.registry = CollectorRegistry()
         self._recorder = Recorder(self.registry, config.targets)
         self._writer = Writer(self.registry)
+        # The first time takes ten times as long; here nothing waits for it yet.
+        self._writer.write(openmetrics=False)
         self._recorder.config_loaded(clock.time())
         self._prober = prober
         self._clock = clock

@@ -40,6 +40,8 @@ from exporter.model import (
     ProbeResult,
 )
 
+TARGETS = ("contoso", "fabrikam", "northwind")
+
 NAMES = ("alpha", "beta", "gamma")
 
 KINDS: dict[str, type[Counter | Gauge | Histogram | Summary]] = {
@@ -81,14 +83,15 @@ class Step:
     values: tuple[str, ...]
     number: float
     exemplar: dict[str, str] | None
-    remove: bool
+    remove: int | None
 
     def take(self, families: list[Counter | Gauge | Histogram | Summary]) -> None:
-        """Changes one series, or removes all that have its first label value."""
+        """Changes one series, or removes all that have one of its label values."""
         family = families[self.family % len(families)]
         names = internals.label_names(family)
-        if names and self.remove:
-            family.remove_by_labels({names[0]: self.values[0]})
+        if names and self.remove is not None:
+            place = self.remove % len(names)
+            family.remove_by_labels({names[place]: self.values[place]})
             return
         self._change(family.labels(*self.values[: len(names)]) if names else family)
 
@@ -120,7 +123,7 @@ steps = st.builds(
     values=st.tuples(*[label_values | st.text(st.characters(codec="utf-8"), max_size=5)] * 3),
     number=st.floats() | st.sampled_from([0.0, -0.0, 1.0, 999999.0, 1e6, 1234567.5, 1e16, 1e-7, -1e9]),
     exemplar=st.none() | st.dictionaries(st.sampled_from(NAMES), label_values, min_size=1),
-    remove=st.sampled_from([False] * 9 + [True]),
+    remove=st.sampled_from([None] * 8 + [0, 1, 2]),
 )
 
 
@@ -220,6 +223,22 @@ def test_moments_of_making_are_left_to_the_library() -> None:
     assert_same(writer, registry)
 
 
+@pytest.mark.parametrize("gone", ["1", "2", "3"])
+def test_one_series_of_many_can_go(gone: str) -> None:
+    """Be it the first of its target, the last, or between them."""
+    registry = CollectorRegistry()
+    gauge = Gauge("gauge", "A gauge.", ["target", "code"], registry=registry)
+    for target in TARGETS:
+        for code in ("1", "2", "3"):
+            gauge.labels(target, code).set(1)
+    writer = Writer(registry)
+    writer.write(openmetrics=False)
+
+    gauge.remove(TARGETS[0], gone)
+
+    assert_same(writer, registry)
+
+
 def test_a_family_that_is_taken_out_is_gone() -> None:
     """And one with its name can come in its place."""
     registry = CollectorRegistry()
@@ -249,8 +268,6 @@ def result(target: str, code: int | None = None, reason: Reason | None = None, s
         exchange=Exchange(phases={Phase.CONNECT: seconds}, certificate_expiry=1.9e9),
     )
 
-
-TARGETS = ("contoso", "fabrikam", "northwind")
 
 results = st.builds(
     result,

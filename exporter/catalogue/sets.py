@@ -126,7 +126,6 @@ class Reason(StrEnum):
     MISSING = "missing"
     NO_ADDRESS = "no_address"
     NO_PORTS = "no_ports"
-    NOT_HTTP = "not_http"
     NOT_JSON = "not_json"
     NOT_OBJECT = "not_object"
     NOT_TLS = "not_tls"
@@ -172,7 +171,7 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.UNTRUSTED,
         ),
         Stage.SEND: (Reason.FAILED, Reason.RESET, Reason.TIMEOUT),
-        Stage.HEADERS: (Reason.CLOSED, Reason.INVALID, Reason.NOT_HTTP, Reason.RESET, Reason.TIMEOUT),
+        Stage.HEADERS: (Reason.CLOSED, Reason.INVALID, Reason.RESET, Reason.TIMEOUT),
         Stage.BODY: (
             Reason.INVALID_FRAMING,
             Reason.RESET,

@@ -55,6 +55,9 @@ _VERIFYING: Mapping[int, Reason] = MappingProxyType(
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
+_NOT_TLS = ("wrong version number", "record layer failure")
+"""What OpenSSL says of bytes that are no record of TLS, before its version 3.2 and since."""
+
 
 class ExchangeError(Exception):
     """A fault that a step of ours has already named."""
@@ -112,6 +115,8 @@ def _reason(error: BaseException, stage: Stage) -> Reason:
         case Stage.TLS:
             if isinstance(error, ssl.SSLCertVerificationError):
                 return _VERIFYING.get(error.verify_code, Reason.UNTRUSTED)
+            if any(words in str(error) for words in _NOT_TLS):
+                return Reason.NOT_TLS
             return Reason.RESET if reset else Reason.HANDSHAKE
         case Stage.HEADERS:
             if isinstance(error, aiohttp.ServerDisconnectedError):

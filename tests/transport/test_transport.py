@@ -444,3 +444,18 @@ async def test_the_chains_earliest_end_is_known(
 def test_a_chain_that_makes_no_sense_has_no_end(version: int, message: bytes) -> None:
     """And does no harm."""
     assert earliest_expiry(version, b"\x0b\x00\x00\xff" + message) is None
+
+
+async def test_a_port_that_does_not_speak_tls_is_named(transport: Transport) -> None:
+    """It answers the handshake in plain HTTP."""
+
+    async def answer_in_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await until_closed(reader, writer)
+
+    async with raw_server(answer_in_plain) as port:
+        answer = await transport.send(post(port, "https"), 5)
+
+    assert isinstance(answer, TransportFailure)
+    assert answer.fault == Fault(Stage.TLS, Reason.NOT_TLS)
