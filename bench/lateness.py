@@ -79,7 +79,7 @@ def _targets(count: int, port: int) -> Iterator[Mapping[str, object]]:
 
 
 def _figures(ours: Process, seconds: float) -> Mapping[str, object]:
-    # Half an interval more, so that what was late because everything started at once is over.
+    # What is late because everything has just started is not measured.
     time.sleep(5.0)
     before, cpu = ours.get("/metrics"), ours.cpu_seconds()
     began = time.monotonic()

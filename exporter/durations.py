@@ -37,3 +37,8 @@ def span(seconds: float) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds as milliseconds; nothing where they are not known."""
+    return "" if seconds is None else f"{1000 * seconds:,.0f} ms"

@@ -5,12 +5,11 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import quote_plus
 
+from exporter.httpdate import parse_http_date
 from exporter.model import MASK, Answer, Evidence, Secret, TokenRequest, TokenResponse
 
 MAX_BODY = 4096
@@ -122,9 +121,5 @@ def _clock_difference(date: str, now: float) -> float | None:
 
     Date has whole seconds (RFC 9110 section 6.6.1): the moment that it stands for is half a second later on average.
     """
-    try:
-        stated = parsedate_to_datetime(date)
-        # The oldest of HTTP's three forms names no zone and means UTC (RFC 9110 section 5.6.7).
-        return (stated if stated.tzinfo else stated.replace(tzinfo=UTC)).timestamp() + HALF_A_SECOND - now
-    except (ValueError, OverflowError):
-        return None
+    stated = parse_http_date(date)
+    return None if stated is None else stated + HALF_A_SECOND - now

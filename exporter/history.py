@@ -210,6 +210,10 @@ class History:
         kept = self._kept.get(target, _Kept())
         return sorted(chain(kept.successes, kept.failures), key=lambda entry: entry.id, reverse=True)
 
+    def __contains__(self, target: str) -> bool:
+        """Whether attempts of a target were ever recorded."""
+        return target in self._kept
+
     def find(self, number: int) -> Entry | None:
         """The failure with this id, if it is still kept."""
         return next((entry for entry in self.failures() if entry.id == number), None)

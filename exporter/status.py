@@ -163,18 +163,21 @@ def _service(target: Target) -> str:
     return f"{title} {_CLOUDS.get(target.cloud, target.cloud)}".strip()
 
 
+_DANGERS = (
+    (Side.PROVIDER, "issuing no tokens", "failing"),
+    (Side.NETWORK, "not reached", "not reached"),
+)
+"""The sides whose failures are dangerous, the worse first, and what is said where all and where some targets fail."""
+
+
 def _said(group: Sequence[TargetStatus]) -> tuple[Level, str]:
     failing = [status for status in group if status.state in _FAILING]
-    theirs = [status for status in failing if status.side == Side.PROVIDER]
-    unreached = [status for status in failing if status.side == Side.NETWORK]
     asked = [status for status in group if status.state is not State.WAITING]
-    if theirs:
-        head = "issuing no tokens" if len(theirs) == len(asked) else f"failing for {_share(theirs, group)}"
-        return Level.DANGER, _sentence(head + _detail(theirs), group, [s for s in failing if s not in theirs], "more ")
-    if unreached:
-        head = "not reached" if len(unreached) == len(asked) else f"not reached for {_share(unreached, group)}"
-        others = [status for status in failing if status not in unreached]
-        return Level.DANGER, _sentence(head + _detail(unreached), group, others, "more ")
+    for side, all_fail, some_fail in _DANGERS:
+        if theirs := [status for status in failing if status.side == side]:
+            head = all_fail if len(theirs) == len(asked) else f"{some_fail} for {_share(theirs, group)}"
+            others = [status for status in failing if status.side != side]
+            return Level.DANGER, _sentence(head + _detail(theirs), group, others, "more ")
     if not asked:
         return Level.UNKNOWN, "not asked yet"
     uneasy = bool(failing) or any(status.state is State.STALLED for status in group)

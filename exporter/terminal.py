@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.catalogue import Reason, Side
-from exporter.durations import span
+from exporter.durations import milliseconds, span
 from exporter.explain import Explanation
 from exporter.history import Entry
 from exporter.model import ProbeResult
@@ -103,7 +103,6 @@ def status_table(statuses: Sequence[TargetStatus], now: float) -> RenderableType
 
 def _status_row(status: TargetStatus, now: float) -> tuple[Text, ...]:
     failure, minutes = status.failure, status.standing.minutes if status.standing else ()
-    p95 = status.latency(0.95)
     return (
         Text(f" {status.state} ", _STATES[status.state]),
         Text(status.target.name),
@@ -112,7 +111,7 @@ def _status_row(status: TargetStatus, now: float) -> tuple[Text, ...]:
         Text("" if status.since is None else span(now - status.since)),
         Text(str(sum(attempts for attempts, _ in minutes))),
         Text(str(sum(failures for _, failures in minutes))),
-        Text("" if p95 is None else f"{1000 * p95:,.0f} ms"),
+        Text(milliseconds(status.latency(0.95))),
     )
 
 

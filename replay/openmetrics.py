@@ -17,9 +17,7 @@ def write_recording(recording: Recording, out: TextIO) -> None:
     The format has no staleness marker. A gauge that ends gets one NaN, which no comparison holds for; a counter just
     ends, since a NaN in a window would spoil its increase.
     """
-    write_series(
-        ((series, _points(series, recording.times, values)) for series, values in _interesting(recording)), out
-    )
+    write_series(((series, points(series, recording.times, values)) for series, values in _interesting(recording)), out)
 
 
 def _interesting(recording: Recording) -> Iterator[tuple[Series, Sequence[float]]]:
@@ -29,7 +27,8 @@ def _interesting(recording: Recording) -> Iterator[tuple[Series, Sequence[float]
             yield series, values
 
 
-def _points(series: Series, times: Sequence[float], values: Sequence[float]) -> Points:
+def points(series: Series, times: Sequence[float], values: Sequence[float]) -> Points:
+    """What is written of one series: its values, and of a gauge one NaN where it ends."""
     is_counter = series[0].endswith(COUNTER_SUFFIXES)
     there = False
     for moment, value in zip(times, values, strict=False):

@@ -18,7 +18,8 @@ import yaml
 
 from exporter.durations import parse_duration
 from replay.alerting import Firing, firings
-from replay.openmetrics import write_series
+from replay.openmetrics import Points, write_series
+from replay.record import Series
 
 MAX_POINTS = 10_000
 """Points of a range query; Prometheus refuses more than 11,000."""
@@ -82,7 +83,7 @@ def evaluate(rules: Sequence[Rule], folder: Path, begin: float, end: float) -> l
     alerts: list[Alert] = []
     ranged = {name for rule in rules for name in _RANGED.findall(rule.expr)}
     for level in _levels(rules):
-        with _server(folder) as url:
+        with serving(folder, _program("prometheus")) as url:
             recorded: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
             for rule in level:
                 for labels, points in _query_range(url, rule.expr, begin, end, rule.interval).items():
@@ -94,7 +95,7 @@ def evaluate(rules: Sequence[Rule], folder: Path, begin: float, end: float) -> l
                     else:
                         recorded[rule.name, labels] = list(_ended(points, rule.interval))
         if recorded:
-            _backfill_series(recorded, folder)
+            backfill_series(recorded.items(), folder)
     return alerts
 
 
@@ -149,12 +150,21 @@ def backfill(openmetrics: Path, folder: Path) -> None:
         raise RuntimeError(f"promtool: {done.stderr.strip()}")
 
 
-def _backfill_series(recorded: Mapping[tuple[str, Labels], Sequence[tuple[float, float]]], folder: Path) -> None:
+def backfill_series(series: Iterable[tuple[Series, Points]], folder: Path) -> None:
+    """Makes blocks out of series. Raises RuntimeError with what promtool says."""
     path = folder.with_suffix(".om")
     with path.open("w", encoding="utf-8") as out:
-        write_series(sorted(recorded.items()), out)
+        write_series(sorted(series), out)
     backfill(path, folder)
     path.unlink()
+
+
+def alert_series(alerts: Iterable[Alert], end: float, step: float) -> Iterator[tuple[Series, Points]]:
+    """What a Prometheus that evaluates at every `step` would have stored of alerts up to `end`."""
+    for alert in alerts:
+        labels = {"alertname": alert.rule.name, "alertstate": "firing", **alert.labels}
+        steps = range(int((min(alert.firing.end, end) - alert.firing.begin) / step) + 1)
+        yield ("ALERTS", tuple(sorted(labels.items()))), [(alert.firing.begin + n * step, 1.0) for n in steps]
 
 
 def _query_range(url: str, expr: str, begin: float, end: float, step: float) -> dict[Labels, list[tuple[float, float]]]:
@@ -186,12 +196,12 @@ def _ask(url: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    """A Prometheus on these blocks while the block runs; yields its URL."""
+def serving(folder: Path, program: str, *flags: str) -> Iterator[str]:
+    """A Prometheus on the blocks in `folder` while the block runs; yields its URL."""
     config = folder.with_suffix(".yaml")
     config.write_text("global: {}\n", encoding="utf-8")
     command = [
-        _program("prometheus"),
+        program,
         f"--config.file={config}",
         f"--storage.tsdb.path={folder}",
         "--storage.tsdb.retention.time=100y",
@@ -199,6 +209,7 @@ def _server(folder: Path) -> Iterator[str]:
         "--query.timeout=5m",
         "--web.listen-address=127.0.0.1:0",
         "--log.level=info",
+        *flags,
     ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:

@@ -139,7 +139,7 @@ class _Supervised:
 
     def start(self) -> None:
         prober = Prober(
-            send=self._send, read_secret=_reveal, clock=self._clock, new_id=lambda: f"request-{next(self._ids)}"
+            send=self._send, read_secret=reveal, clock=self._clock, new_id=lambda: f"request-{next(self._ids)}"
         )
         self._exporter = Exporter(self._config, prober, self._clock)
         self._task = asyncio.create_task(self._exporter.run())
@@ -156,5 +156,6 @@ class _Supervised:
                 yield (sample.name, (*sample.labels.items(), *_JOB)), sample.value
 
 
-def _reveal(source: SecretSource) -> Secret | Unreadable:
+def reveal(source: SecretSource) -> Secret | Unreadable:
+    """Reads the secrets that stand in a config; a replay has no other."""
     return source.secret if isinstance(source, InlineSecret) else Unreadable("a replay reads no files")

@@ -13,8 +13,7 @@ from exporter.model import Config, Target
 from exporter.rules import Settings, render
 from exporter.simulator import QUIET, Scenario, parse_scenario
 from replay.fleet import fleet
-from replay.openmetrics import write_series
-from replay.prometheus import backfill, evaluate, load_rules
+from replay.prometheus import alert_series, backfill_series, evaluate, load_rules
 from replay.record import EPOCH, Recording, Series, Setup, record
 from replay.world import DAY, NOISES, Noise
 
@@ -121,26 +120,11 @@ def record_all(metrics: Iterable[str], folder: Path) -> Recorded:
     wanted = list(metrics)
     series = {each.job: dict(_series(each, wanted)) for each in DATA_SETS}
     blocks = folder / "blocks"
-    _add((item for found in series.values() for item in found.items()), blocks)
+    backfill_series((item for found in series.values() for item in found.items()), blocks)
     alerts = evaluate(load_rules(render(Settings(interval=SCRAPE))), blocks, EPOCH, EPOCH + DURATION)
-    firing = {}
-    for alert in alerts:
-        labels = dict(alert.labels) | {"alertname": alert.rule.name, "alertstate": "firing"}
-        moments = _moments(alert.firing.begin, min(alert.firing.end, EPOCH + DURATION))
-        firing["ALERTS", tuple(sorted(labels.items()))] = [(moment, 1.0) for moment in moments]
-    _add(firing.items(), blocks)
+    # Of an alert that fires several times the last time only, so that one begins in every data set that has some.
+    backfill_series(dict(alert_series(alerts, EPOCH + DURATION, SCRAPE)).items(), blocks)
     return Recorded(series, blocks)
-
-
-def _moments(begin: float, end: float) -> list[float]:
-    return [begin + n * SCRAPE for n in range(int((end - begin) / SCRAPE) + 1)]
-
-
-def _add(series: Iterable[tuple[Series, Points]], blocks: Path) -> None:
-    path = blocks.with_suffix(".om")
-    with path.open("w", encoding="utf-8") as out:
-        write_series(sorted(series), out)
-    backfill(path, blocks)
 
 
 def _series(data: DataSet, metrics: list[str]) -> Iterator[tuple[Series, Points]]:

@@ -8,16 +8,13 @@ import logging
 import math
 import re
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from itertools import count
@@ -27,14 +24,14 @@ from typing import Any
 from exporter.catalogue import Phase
 from exporter.durations import parse_duration
 from exporter.exporter import Exporter
-from exporter.model import Answer, Config, Exchange, InlineSecret, Secret, SecretSource, TokenRequest, Unreadable
+from exporter.model import Answer, Config, Exchange, TokenRequest
 from exporter.probe import Prober
 from exporter.rules import Settings, render
 from exporter.simulator import Scenario, load_scenario
 from replay.fleet import fleet
-from replay.openmetrics import Points, write_series
-from replay.prometheus import Alert, backfill, evaluate, load_rules
-from replay.record import COUNTER_SUFFIXES, Recording, Series
+from replay.openmetrics import points
+from replay.prometheus import alert_series, backfill_series, evaluate, load_rules, serving
+from replay.record import Recording, Series, reveal
 from replay.virtual import VirtualClock, VirtualLoop, run
 from replay.world import DAY, Noise, World
 
@@ -76,10 +73,14 @@ def main() -> None:
     recording = run(_record(config, scenario, VirtualClock(loop, BEGIN), end), loop)
     with tempfile.TemporaryDirectory(prefix="screenshots-") as temporary:
         folder = Path(temporary) / "blocks"
-        _backfill(((series, _points(recording, series)) for series in sorted(recording.values)), folder)
+        backfill_series(
+            ((series, list(points(series, recording.times, values))) for series, values in recording.values.items()),
+            folder,
+        )
         alerts = evaluate(load_rules(render(Settings(interval=SCRAPE))), folder, BEGIN, end)
-        _backfill(_alert_series(alerts, end), folder)
-        with _prometheus(folder) as url:
+        backfill_series(alert_series(alerts, end + 1, SCRAPE), folder)
+        # Where it has scraped, series end soon after their last sample.
+        with serving(folder, shutil.which("prometheus") or "prometheus", "--query.lookback-delta=75s") as url:
             shots = [_Shot(url, end, path).taken() for path in sorted(DASHBOARDS.glob("*.json"))]
     Path(sys.argv[1]).write_text(json.dumps(shots), encoding="utf-8")
 
@@ -117,7 +118,7 @@ async def _record(config: Config, scenario: Scenario, clock: VirtualClock, end: 
     ids = count()
     prober = Prober(
         send=_Wired(scenario, clock, end).send,
-        read_secret=_reveal,
+        read_secret=reveal,
         clock=clock,
         new_id=lambda: f"request-{next(ids)}",
     )
@@ -133,10 +134,6 @@ async def _record(config: Config, scenario: Scenario, clock: VirtualClock, end: 
     return recording
 
 
-def _reveal(source: SecretSource) -> Secret | Unreadable:
-    return source.secret if isinstance(source, InlineSecret) else Unreadable("there are no files here")
-
-
 def _scrape(exporter: Exporter) -> Iterator[tuple[Series, float]]:
     job = (("instance", "exporter:10471"), ("job", "token-probe"))
     yield ("up", job), 1.0
@@ -146,60 +143,6 @@ def _scrape(exporter: Exporter) -> Iterator[tuple[Series, float]]:
             for sample in family.samples:
                 if not sample.name.endswith("_created"):
                     yield (sample.name, (*sample.labels.items(), *job)), sample.value
-
-
-def _points(recording: Recording, series: Series) -> Points:
-    """A gauge that ended gets one NaN: the format has no staleness marker."""
-    points = [each for each in zip(recording.times, recording.values[series], strict=False) if not math.isnan(each[1])]
-    ended = points[-1][0] < recording.times[-1] and not series[0].endswith(COUNTER_SUFFIXES)
-    return [*points, (points[-1][0] + SCRAPE, math.nan)] if ended else points
-
-
-def _alert_series(alerts: Iterable[Alert], end: float) -> Iterator[tuple[Series, Points]]:
-    for alert in sorted(alerts, key=lambda alert: sorted(alert.labels.items())):
-        labels = {"alertname": alert.rule.name, "alertstate": "firing", **alert.labels}
-        steps = range(int((min(alert.firing.end, end + 1) - alert.firing.begin) / SCRAPE) + 1)
-        yield ("ALERTS", tuple(sorted(labels.items()))), [(alert.firing.begin + n * SCRAPE, 1.0) for n in steps]
-
-
-def _backfill(series: Iterable[tuple[Series, Points]], folder: Path) -> None:
-    path = folder.with_suffix(".om")
-    with path.open("w", encoding="utf-8") as out:
-        write_series(series, out)
-    backfill(path, folder)
-
-
-@contextmanager
-def _prometheus(folder: Path) -> Iterator[str]:
-    """A Prometheus on these blocks whose series end soon after their last sample, as they do where it has scraped."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = folder.with_suffix(".yaml")
-    config.write_text("global: {}\n", encoding="utf-8")
-    command = [
-        shutil.which("prometheus") or "prometheus",
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder}",
-        "--storage.tsdb.retention.time=100y",
-        "--query.lookback-delta=75s",
-        f"--web.listen-address={address}",
-        "--log.level=error",
-    ]
-    with subprocess.Popen(command) as process:  # noqa: S603 - the program is found on the path, the arguments are ours
-        try:
-            while process.poll() is None and not _ready(f"http://{address}"):
-                time.sleep(0.1)
-            yield f"http://{address}"
-        finally:
-            process.terminate()
-
-
-def _ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/-/ready") as response:  # noqa: S310 - our own server
-            return bool(response.status == 200)  # noqa: PLR2004 - HTTP's
-    except OSError:
-        return False
 
 
 @dataclass(slots=True)

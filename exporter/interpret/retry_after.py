@@ -1,8 +1,8 @@
 """When an answer asks to be asked again (RFC 9110 section 10.2.3)."""
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+
+from exporter.httpdate import parse_http_date
 
 _SECONDS = re.compile(r"[0-9]+")
 
@@ -12,10 +12,5 @@ def retry_after(text: str, now: float) -> float | None:
     if _SECONDS.fullmatch(text):
         # A float takes any number of digits.
         return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    # HTTP knows no other zone than GMT; an asctime date names none.
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, moment.timestamp() - now)
+    moment = parse_http_date(text)
+    return None if moment is None else max(0.0, moment - now)

@@ -7,18 +7,12 @@ from importlib.resources import files
 import jinja2
 
 from exporter import __version__
-from exporter.durations import show_duration, span
+from exporter.durations import milliseconds, show_duration, span
 from exporter.explain import Explanation
 from exporter.history import Entry
 from exporter.report import timestamp
 from exporter.status import State, TargetDetail, TargetStatus, clock_time, matching, service_statuses, worst_first
 from exporter.web.pictures import segments, strip
-
-
-def milliseconds(seconds: float | None) -> str:
-    """Seconds as milliseconds; nothing where they are not known."""
-    return "" if seconds is None else f"{1000 * seconds:,.0f} ms"
-
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("exporter.web"),

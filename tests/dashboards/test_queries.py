@@ -3,14 +3,11 @@
 import json
 import re
 import shutil
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,11 +26,11 @@ from datasets import (
     Recorded,
     record_all,
 )
-from processes import free_port, read_until
 from promql import exported_metrics
 from tools import require_prometheus, require_tool
 
 from exporter.catalogue import Side
+from replay.prometheus import serving
 from replay.record import EPOCH
 from replay.world import DAY
 
@@ -139,28 +136,6 @@ def filled(expr: str, board: str, job: str) -> str:
     return expanded(expr, {**DEFAULTS, "job": job, "instance": ".+", "target": target})
 
 
-@contextmanager
-def serving(program: str, blocks: Path) -> Iterator[str]:
-    """A Prometheus on these blocks, while the block runs; yields its URL."""
-    config = blocks.with_suffix(".yaml")
-    config.write_text("global: {}\n")
-    port = free_port()
-    command = [
-        program,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={blocks}",
-        "--storage.tsdb.retention.time=100y",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            read_until(process, "Server is ready to receive web requests")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.communicate()
-
-
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """All data sets, with the recordings and alerts of the rules."""
@@ -176,7 +151,7 @@ def server(
     program = require_prometheus("prometheus", request.param)
     blocks = tmp_path_factory.mktemp("served") / "blocks"
     shutil.copytree(recorded.folder, blocks)
-    with serving(program, blocks) as url, ThreadPoolExecutor(4) as pool:
+    with serving(blocks, program) as url, ThreadPoolExecutor(4) as pool:
         asked = [(job, each) for job in JOBS for each in QUERIES]
 
         def ask(one: tuple[str, Query]) -> Result:

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.durations import span
-from exporter.web.pages import milliseconds
+from exporter.durations import milliseconds, span
 from exporter.web.pictures import HEIGHT, Segment, segments, strip
 
 MINUTES = st.lists(st.integers(0, 600).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), max_size=60)
