@@ -21,7 +21,7 @@ from exporter.explain import as_fields, explain_text, explain_word
 from exporter.model import Config, Target, Unreadable
 from exporter.report import fields
 from exporter.rules import Settings, render
-from exporter.secrets import read_secret
+from exporter.secrets import read
 from exporter.simulator import QUIET, Scenario, load_scenario
 from exporter.terminal import console, live_status, print_explanation, print_results
 from exporter.transport import load_authorities
@@ -119,7 +119,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _unusable(target: Target) -> list[str]:
     problems = []
-    if target.credential is not None and isinstance(secret := read_secret(target.credential.source), Unreadable):
+    if target.credential is not None and isinstance(secret := read(target.credential.source), Unreadable):
         problems.append(f"its secret cannot be read: {secret.problem}")
     if target.ca_file is not None and isinstance(authorities := load_authorities(target.ca_file), Unreadable):
         problems.append(f"its ca_file is of no use: {authorities.problem}")

@@ -25,7 +25,7 @@ from exporter.evidence import printable
 from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target
 from exporter.probe import Prober
-from exporter.secrets import read_secret
+from exporter.secrets import read
 from exporter.simulator import Scenario, Simulator, parse_scenario
 from exporter.status import TargetStatus
 from exporter.transport import Transport
@@ -64,7 +64,7 @@ SWITCH_INTERVAL = 0.0005
 @asynccontextmanager
 async def _prober(clock: Clock) -> AsyncIterator[Prober]:
     async with Transport(clock) as transport:
-        yield Prober(send=transport.send, read_secret=read_secret, clock=clock, new_id=lambda: str(uuid4()))
+        yield Prober(send=transport.send, read=read, clock=clock, new_id=lambda: str(uuid4()))
 
 
 Show = Callable[[Sequence[TargetStatus], float], None]

@@ -1,9 +1,42 @@
-"""Reads secrets where they are kept, at each use: a rotated one needs no restart."""
+"""Reads secrets and certificates where they are kept, at each use: a rotated one needs no restart."""
 
 import os
 
+from exporter.certificates import parse_certificate
 from exporter.files import read_file
-from exporter.model import EnvironmentSecret, InlineSecret, Secret, SecretSource, Unreadable
+from exporter.model import (
+    Certificate,
+    CertificateSource,
+    EnvironmentSecret,
+    InlineSecret,
+    Proof,
+    ProofSource,
+    Reading,
+    Secret,
+    SecretSource,
+    Unreadable,
+)
+
+
+def read(source: ProofSource) -> Reading | Unreadable:
+    """What proves who somebody is, as it is now, or why it cannot be read. Never raises."""
+    found: Proof | Unreadable
+    found = read_certificate(source) if isinstance(source, CertificateSource) else read_secret(source)
+    return found if isinstance(found, Unreadable) else Reading(found)
+
+
+def read_certificate(source: CertificateSource) -> Certificate | Unreadable:
+    """The certificate and the private key that belongs to it, or why they cannot be used. Never raises."""
+    password = read_secret(source.password) if source.password else None
+    if isinstance(password, Unreadable):
+        return password
+    contents = []
+    for path in (source.certificate, source.private_key):
+        content = read_file(path) if path else None
+        if isinstance(content, Unreadable):
+            return content
+        contents.append(content)
+    return parse_certificate(contents[0] or b"", contents[1], password, str(source.certificate))
 
 
 def read_secret(source: SecretSource) -> Secret | Unreadable:

@@ -10,7 +10,7 @@ from itertools import count
 from random import Random
 
 from exporter.exporter import Exporter
-from exporter.model import Config, InlineSecret, Secret, SecretSource, Unreadable
+from exporter.model import Config, InlineSecret, ProofSource, Reading, Unreadable
 from exporter.probe import Prober
 from exporter.simulator import Scenario
 from replay.virtual import VirtualClock, VirtualLoop, run
@@ -138,9 +138,7 @@ class _Supervised:
         self._task: asyncio.Task[None]
 
     def start(self) -> None:
-        prober = Prober(
-            send=self._send, read_secret=reveal, clock=self._clock, new_id=lambda: f"request-{next(self._ids)}"
-        )
+        prober = Prober(send=self._send, read=reveal, clock=self._clock, new_id=lambda: f"request-{next(self._ids)}")
         self._exporter = Exporter(self._config, prober, self._clock)
         self._task = asyncio.create_task(self._exporter.run())
 
@@ -156,6 +154,6 @@ class _Supervised:
                 yield (sample.name, (*sample.labels.items(), *_JOB)), sample.value
 
 
-def reveal(source: SecretSource) -> Secret | Unreadable:
+def reveal(source: ProofSource) -> Reading | Unreadable:
     """Reads the secrets that stand in a config; a replay has no other."""
-    return source.secret if isinstance(source, InlineSecret) else Unreadable("a replay reads no files")
+    return Reading(source.secret) if isinstance(source, InlineSecret) else Unreadable("a replay reads no files")

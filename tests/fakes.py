@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import count
 
 from exporter.clock import Clock
@@ -10,15 +10,16 @@ from exporter.model import (
     Answer,
     Credential,
     InlineSecret,
+    ProofSource,
+    Reading,
     Secret,
-    SecretSource,
     Target,
     TokenEndpoint,
     TokenRequest,
     TokenResponse,
     Unreadable,
 )
-from exporter.probe import Prober, Send
+from exporter.probe import Prober, ReadProof, Send
 
 SECRET = "canary-Zq7+/=&secret"
 
@@ -123,14 +124,12 @@ class ScriptedSend:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-def reveal(source: SecretSource) -> Secret | Unreadable:
+def reveal(source: ProofSource) -> Reading | Unreadable:
     """Reads inline secrets only."""
-    return source.secret if isinstance(source, InlineSecret) else Unreadable("not inline")
+    return Reading(source.secret) if isinstance(source, InlineSecret) else Unreadable("not inline")
 
 
-def make_prober(
-    send: Send, clock: Clock, read_secret: Callable[[SecretSource], Secret | Unreadable] = reveal
-) -> Prober:
+def make_prober(send: Send, clock: Clock, read: ReadProof = reveal) -> Prober:
     """A prober whose request ids count up."""
     ids = count(1)
-    return Prober(send=send, read_secret=read_secret, clock=clock, new_id=lambda: f"request-{next(ids)}")
+    return Prober(send=send, read=read, clock=clock, new_id=lambda: f"request-{next(ids)}")

@@ -167,7 +167,7 @@ async def test_a_failure_on_the_wire_counts_by_stage_and_reason() -> None:
 async def test_an_unreadable_secret_shows_on_its_own_gauge() -> None:
     """And on it alone is the credential blamed."""
     board = Board()
-    broken = make_prober(ScriptedSend([token()]), FakeClock(), read_secret=lambda _: Unreadable("gone"))
+    broken = make_prober(ScriptedSend([token()]), FakeClock(), read=lambda _: Unreadable("gone"))
 
     board.recorder.record(await broken.probe(make_target()))
 

@@ -4,8 +4,8 @@ import pytest
 from fakes import SECRET, FakeClock, ScriptedSend, make_prober, make_target, refusal, token
 
 from exporter.catalogue import Category, Phase, Reason, Stage
+from exporter.grants.request import METADATA_LIFETIME
 from exporter.model import Exchange, Expectation, Fault, Issuer, Outcome, TokenResponse, TransportFailure, Unreadable
-from exporter.probe import METADATA_LIFETIME
 
 ISSUER = "https://sso.example/realms/main"
 METADATA = TokenResponse(
@@ -48,7 +48,7 @@ async def test_a_secret_that_cannot_be_read_is_our_own_failure_and_sends_nothing
     """The provider is not asked, so it is not blamed."""
     send = ScriptedSend([token()])
 
-    prober = make_prober(send, FakeClock(), read_secret=lambda _: Unreadable("/run/secrets/x is empty"))
+    prober = make_prober(send, FakeClock(), read=lambda _: Unreadable("/run/secrets/x is empty"))
     result = await prober.probe(make_target())
 
     assert result.evidence.body == "/run/secrets/x is empty"

@@ -118,7 +118,7 @@ async def _record(config: Config, scenario: Scenario, clock: VirtualClock, end: 
     ids = count()
     prober = Prober(
         send=_Wired(scenario, clock, end).send,
-        read_secret=reveal,
+        read=reveal,
         clock=clock,
         new_id=lambda: f"request-{next(ids)}",
     )

@@ -6,7 +6,7 @@ The checks look at plain values, so that they speak up also where the shape of s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exporter.config.schema import DEFAULT_INTERVAL, DEFAULT_TIMEOUT, KEYS, CredentialEntry, TargetEntry
+from exporter.config.schema import DEFAULT_INTERVAL, DEFAULT_TIMEOUT, KEYS, PRESENTED, CredentialEntry, TargetEntry
 from exporter.document import likely_key
 from exporter.durations import parse_duration
 from exporter.grants import GRANTS
@@ -18,7 +18,6 @@ Complaint = tuple[tuple[str | int, ...], str]
 
 MIN_INTERVAL = 0.1
 INFO_LABELS = frozenset({"target", "provider", "cloud", "tenant", "grant", "client_id", "job", "instance"})
-_SECRET_KEYS = ("client_secret", "client_secret_file", "client_secret_env")
 _URL_KEYS = ("authority_host", "issuer", "token_endpoint")
 
 COMMON_KEYS = frozenset(
@@ -110,6 +109,12 @@ def _grant(entry: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
         yield (key,), f"is required for grant {grant.name}"
     for key in sorted((GRANT_KEYS - grant.requires - grant.allows) & entry.keys()):
         yield (key,), f"has no meaning for grant {grant.name}"
+    for secret in sorted(PRESENTED):
+        given = sorted(entry.keys() & set(_keys(secret)))
+        if secret not in grant.secrets:
+            yield from (((key,), f"has no meaning for grant {grant.name}") for key in given)
+        elif len(given) != 1:
+            yield (), f"grant {grant.name} needs exactly one of " + ", ".join(_keys(secret))
 
 
 def _urls(entry: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -124,8 +129,9 @@ def _credential(entry: Mapping[str, Any]) -> Iterator[Complaint]:
     if not isinstance(credential := entry.get("credential"), dict):
         return
     strangers = credential.keys() - CredentialEntry.model_fields.keys()
-    if not strangers and len(credential.keys() & set(_SECRET_KEYS)) != 1:
-        yield ("credential",), "needs exactly one of " + ", ".join(_SECRET_KEYS)
+    keys = _keys("client_secret")
+    if not strangers and len(credential.keys() & set(keys)) != 1:
+        yield ("credential",), "needs exactly one of " + ", ".join(keys)
     if "client_id" not in _meant(entry) and _grant_name(entry) == "none":
         yield ("client_id",), "is required beside a credential"
 
@@ -134,6 +140,11 @@ def _expect(entry: Mapping[str, Any]) -> Iterator[Complaint]:
     # A key that is neither is reported as unknown.
     if entry.get("expect") == {}:
         yield ("expect",), "needs code or error"
+
+
+def _keys(secret: str) -> tuple[str, str, str]:
+    """The keys that state a secret: itself, its file, or its variable."""
+    return secret, f"{secret}_file", f"{secret}_env"
 
 
 def _grant_name(entry: Mapping[str, Any]) -> str:

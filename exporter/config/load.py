@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from exporter.config.checks import complaints
 from exporter.config.schema import (
@@ -15,6 +15,7 @@ from exporter.config.schema import (
     TargetEntry,
 )
 from exporter.document import Problem, load
+from exporter.grants import GRANTS
 from exporter.model import (
     Config,
     Credential,
@@ -91,6 +92,7 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target
         scope=entry.scope or "",
         parameters=_parameters(entry),
         credential=_credential(entry.credential, provider.auth_method, folder) if entry.credential else None,
+        secrets=tuple((name, _source(entry, name, folder)) for name in sorted(GRANTS[entry.grant].secrets)),
         expect=_expectation(entry),
         ca_file=folder / entry.ca_file if entry.ca_file else None,
         watch=tuple(ErrorCode(code) for code in entry.watch or ()),
@@ -106,14 +108,16 @@ def _parameters(entry: TargetEntry) -> Parameters:
 
 
 def _credential(entry: CredentialEntry, default_method: str, folder: Path) -> Credential:
-    source: SecretSource
-    if entry.client_secret is not None:
-        source = InlineSecret(Secret(entry.client_secret.get_secret_value()))
-    elif entry.client_secret_file is not None:
-        source = FileSecret(folder / entry.client_secret_file)
-    else:
-        source = EnvironmentSecret(entry.client_secret_env or "")
-    return Credential(entry.method or default_method, source, entry.expires)
+    return Credential(entry.method or default_method, _source(entry, "client_secret", folder), entry.expires)
+
+
+def _source(entry: BaseModel, name: str, folder: Path) -> SecretSource:
+    """Where a secret is read from: `NAME` is the secret itself, `NAME_file` its file, `NAME_env` its variable."""
+    stated: SecretStr | None = getattr(entry, name)
+    if stated is not None:
+        return InlineSecret(Secret(stated.get_secret_value()))
+    path: str | None = getattr(entry, f"{name}_file")
+    return FileSecret(folder / path) if path else EnvironmentSecret(getattr(entry, f"{name}_env") or "")
 
 
 def _expectation(entry: TargetEntry) -> Expectation:

@@ -1,14 +1,25 @@
 """The shape of a config file; what its parts demand of each other stands in `checks`."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, SerializationInfo, field_serializer, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    SerializationInfo,
+    create_model,
+    field_serializer,
+    field_validator,
+)
 
 from exporter.config.values import (
     Code,
     Duration,
     Error,
+    Hidden,
     Instant,
     LabelName,
     Name,
@@ -83,7 +94,7 @@ class CredentialEntry(_Strict):
     """The client's secret, stated in exactly one way, and how it is sent."""
 
     method: one_of(METHODS) | None = Field(None, description="Default: what the provider expects.")  # type: ignore[valid-type]
-    client_secret: SecretStr | None = Field(None, min_length=1, description="The secret itself; prefer a file.")
+    client_secret: Hidden | None = Field(None, min_length=1, description="The secret itself; prefer a file.")
     client_secret_file: Text | None = Field(None, description="A file with the secret, read at each attempt.")
     client_secret_env: Variable | None = Field(None, description="An environment variable with the secret.")
     expires: Instant | None = Field(None, description="When the secret ends, for the alerts that remind of it.")
@@ -91,10 +102,6 @@ class CredentialEntry(_Strict):
     @field_serializer("expires")
     def _show(self, expires: float | None) -> str | None:
         return None if expires is None else datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
-
-    @field_serializer("client_secret")
-    def _mask(self, secret: SecretStr | None) -> str | None:
-        return MASK if secret else None
 
 
 class ExpectEntry(_Strict):
@@ -104,7 +111,24 @@ class ExpectEntry(_Strict):
     error: list[Error] | None = Field(None, min_length=1, description="Any of these OAuth error values.")
 
 
-class TargetEntry(_Strict):
+def _presented(names: Iterable[str]) -> type[_Strict]:
+    """The keys by which a grant is given what it presents: the secret itself, its file, or its variable."""
+    fields: dict[str, Any] = {}
+    for name in sorted(names):
+        what = name.replace("_", " ")
+        fields |= {
+            name: (Hidden | None, Field(None, min_length=1, description=f"The {what} itself; prefer a file.")),
+            f"{name}_file": (Text | None, Field(None, description=f"A file with the {what}, read at each attempt.")),
+            f"{name}_env": (Variable | None, Field(None, description=f"An environment variable with the {what}.")),
+        }
+    return create_model("_Presented", __base__=_Strict, **fields)
+
+
+PRESENTED = frozenset().union(*(grant.secrets for grant in GRANTS.values()))
+"""The secrets that grants present, each stated in one of three keys."""
+
+
+class TargetEntry(_presented(PRESENTED)):  # type: ignore[misc]
     """One token endpoint, how it is asked, and how often."""
 
     name: Name = Field(description="Unique; the `target` label of every series.")

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, WithJsonSchema
 
 from exporter.durations import DURATION, parse_duration
+from exporter.model import MASK
 from exporter.urls import url_problem
 
 
@@ -57,6 +58,9 @@ def one_of(names: Iterable[str]) -> Any:
 
     return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(known)})]
 
+
+Hidden = Annotated[SecretStr, PlainSerializer(lambda _: MASK)]
+"""A secret, of which a config that is shown has the mask alone."""
 
 Duration = Annotated[
     float,

@@ -4,15 +4,19 @@ import base64
 from dataclasses import replace
 from urllib.parse import quote_plus
 
+from exporter.credentials.method import Client, Method, Needs
 from exporter.model import Secret, TokenRequest
 
 
-def authenticate(request: TokenRequest, client_id: str, secret: Secret) -> TokenRequest:
+def authenticate(request: TokenRequest, client: Client) -> TokenRequest:
     """Adds HTTP Basic credentials, each part form-encoded first as RFC 6749 appendix B asks."""
-    pair = f"{quote_plus(client_id)}:{quote_plus(secret.reveal())}"
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret.reveal())}"
     proof = base64.b64encode(pair.encode()).decode()
     return replace(
         request,
         headers=(*request.headers, ("Authorization", Secret(f"Basic {proof}"))),
-        hidden=(*request.hidden, secret, Secret(proof)),
+        hidden=(*request.hidden, client.secret, Secret(proof)),
     )
+
+
+METHOD = Method("client_secret_basic", Needs.CLIENT_SECRET, authenticate)

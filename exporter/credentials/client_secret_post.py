@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
-from exporter.model import Secret, TokenRequest
+from exporter.credentials.method import Client, Method, Needs
+from exporter.model import TokenRequest
 
 
-def authenticate(request: TokenRequest, client_id: str, secret: Secret) -> TokenRequest:
+def authenticate(request: TokenRequest, client: Client) -> TokenRequest:
     """Adds the parameters client_id and client_secret."""
-    added = (("client_id", client_id), ("client_secret", secret))
+    added = (("client_id", client.client_id), ("client_secret", client.secret))
     return replace(request, form=(*(request.form or ()), *added))
+
+
+METHOD = Method("client_secret_post", Needs.CLIENT_SECRET, authenticate)

@@ -1,40 +1,62 @@
-"""What the grants share: finding the token endpoint, and one request to it."""
+"""What the grants share: the provider's metadata, and one request to the token endpoint or another."""
 
 from collections.abc import Generator
 from dataclasses import replace
 
-from exporter.credentials import METHODS
-from exporter.interpret import judge_metadata, judge_token
-from exporter.model import Answer, Attempt, Flow, Issuer, Outcome, Parameters, TokenRequest
+from exporter.credentials import METHODS, Client
+from exporter.interpret import Metadata, judge_metadata, judge_token
+from exporter.model import Answer, Attempt, Flow, Outcome, Parameters, TokenEndpoint, TokenRequest
 from exporter.providers import PROVIDERS
+
+METADATA_LIFETIME = 300.0
+"""Seconds for which a provider's metadata is reused, so that its latency is not the token endpoint's."""
 
 
 def ask_for_token(attempt: Attempt, own: Parameters) -> Flow:
     """Sends a grant's own parameters to the target's token endpoint, and judges the answer."""
-    endpoint = yield from _token_endpoint(attempt)
-    if isinstance(endpoint, Outcome):
-        return endpoint
-    request = _token_request(attempt, endpoint, own)
+    url = yield from token_endpoint(attempt)
+    if isinstance(url, Outcome):
+        return url
+    request = post(attempt, url, own)
     answer = yield request
     return judge_token(answer, request, attempt.target.expect)
 
 
-def _token_endpoint(attempt: Attempt) -> Generator[TokenRequest, Answer, str | Outcome]:
-    endpoint = attempt.target.endpoint
-    if not isinstance(endpoint, Issuer):
-        return endpoint.url
-    # OpenID Connect Discovery 1.0 section 4.1: a slash at the issuer's end is removed first.
-    url = endpoint.url.removesuffix("/") + "/.well-known/openid-configuration"
-    answer = yield TokenRequest(url=url, headers=_headers(attempt), ca_file=attempt.target.ca_file, reusable=True)
-    metadata = judge_metadata(answer, endpoint.url, allow_http=endpoint.allow_http)
+def token_endpoint(attempt: Attempt) -> Generator[TokenRequest, Answer, str | Outcome]:
+    """The URL of the target's token endpoint; its provider is asked where the config does not tell."""
+    if isinstance(attempt.target.endpoint, TokenEndpoint):
+        return attempt.target.endpoint.url
+    metadata = yield from ask_for_metadata(attempt)
     return metadata if isinstance(metadata, Outcome) else metadata.token_endpoint
 
 
-def _token_request(attempt: Attempt, url: str, own: Parameters) -> TokenRequest:
+def ask_for_metadata(attempt: Attempt) -> Generator[TokenRequest, Answer, Metadata | Outcome]:
+    """The provider's metadata, or why they cannot be used (OpenID Connect Discovery 1.0 section 4)."""
+    endpoint = attempt.target.endpoint
+    request = get(attempt, endpoint.metadata_url)
+    answer = yield replace(request, reusable_for=METADATA_LIFETIME)
+    return judge_metadata(answer, endpoint)
+
+
+def get(attempt: Attempt, url: str) -> TokenRequest:
+    """A request of what everybody may read."""
+    return TokenRequest(url=url, headers=_headers(attempt), ca_file=attempt.target.ca_file)
+
+
+def post(attempt: Attempt, url: str, own: Parameters) -> TokenRequest:
+    """A request with a grant's own parameters, in which the client says who it is."""
     target = attempt.target
     request = TokenRequest(url=url, form=own, headers=_headers(attempt), ca_file=target.ca_file)
-    if target.credential is not None and attempt.secret is not None:
-        request = METHODS[target.credential.method](request, target.client_id, attempt.secret)
+    if target.credential is not None and attempt.proof is not None:
+        client = Client(
+            client_id=target.client_id,
+            proof=attempt.proof,
+            audience=url,
+            now=attempt.now,
+            new_id=attempt.new_id,
+            algorithm=target.credential.algorithm,
+        )
+        request = METHODS[target.credential.method].authenticate(request, client)
     elif target.client_id:
         request = replace(request, form=(*own, ("client_id", target.client_id)))
     # What the config states itself replaces what we would have sent; RFC 6749 section 3.2 forbids repeating.

@@ -17,7 +17,9 @@ from exporter.model import (
     Expectation,
     Failure,
     Fault,
+    Issuer,
     Outcome,
+    TokenEndpoint,
     TokenRequest,
     TokenResponse,
 )
@@ -46,13 +48,16 @@ def judge_token(answer: Answer, request: TokenRequest, expect: Expectation) -> O
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What of a provider's metadata a token request needs (OpenID Connect Discovery 1.0 section 3)."""
+    """What a provider's metadata say (OpenID Connect Discovery 1.0 section 3, RFC 8628 section 4); '' is unsaid."""
 
+    issuer: str
     token_endpoint: str
+    jwks_uri: str = ""
+    device_authorization_endpoint: str = ""
 
 
-def judge_metadata(answer: Answer, issuer: str, *, allow_http: bool) -> Metadata | Outcome:
-    """The metadata of an issuer, or why it cannot be used."""
+def judge_metadata(answer: Answer, endpoint: TokenEndpoint | Issuer) -> Metadata | Outcome:
+    """The metadata of a target's provider, or why they cannot be used."""
     if not isinstance(answer, TokenResponse):
         return Outcome(failure=Failure(_category_on_the_wire(answer.fault), answer.fault))
     content = parse_object(answer.body)
@@ -63,16 +68,24 @@ def judge_metadata(answer: Answer, issuer: str, *, allow_http: bool) -> Metadata
     if not isinstance(content, dict):
         return Outcome.failed(Category.PROTOCOL, Stage.PARSE, content)
     # Section 4.3: the issuer must be the very one whose metadata was asked for.
-    if content.get("issuer") != issuer:
+    if isinstance(endpoint, Issuer) and content.get("issuer") != endpoint.url:
         return Outcome.failed(Category.CONFIG, Stage.OAUTH, Reason.ISSUER_MISMATCH)
-    endpoint = content.get("token_endpoint")
-    if not isinstance(endpoint, str) or not _usable(endpoint, allow_http=allow_http):
+    metadata = Metadata(
+        issuer=str(content.get("issuer")),
+        token_endpoint=_url(content.get("token_endpoint"), endpoint),
+        jwks_uri=_url(content.get("jwks_uri"), endpoint),
+        device_authorization_endpoint=_url(content.get("device_authorization_endpoint"), endpoint),
+    )
+    if not metadata.token_endpoint:
         return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
-    return Metadata(endpoint)
+    return metadata
 
 
-def _usable(url: str, *, allow_http: bool) -> bool:
-    return not url_problem(url) and (allow_http or url.lower().startswith("https:"))
+def _url(stated: object, endpoint: TokenEndpoint | Issuer) -> str:
+    """A stated URL that may be asked; '' where none is stated."""
+    if not isinstance(stated, str) or url_problem(stated):
+        return ""
+    return stated if endpoint.allow_http or stated.lower().startswith("https:") else ""
 
 
 def _category_on_the_wire(fault: Fault) -> Category:

@@ -21,7 +21,12 @@ AUTHORITY_HOSTS: Mapping[str, str] = MappingProxyType(
 def token_endpoint(place: Place) -> TokenEndpoint:
     """The v2 token endpoint of a tenant in its cloud, or at another authority host."""
     host = place.authority_host or AUTHORITY_HOSTS[place.cloud or "public"]
-    return TokenEndpoint(f"{host.rstrip('/')}/{place.tenant}/oauth2/v2.0/token")
+    tenant = f"{host.rstrip('/')}/{place.tenant}"
+    return TokenEndpoint(
+        url=f"{tenant}/oauth2/v2.0/token",
+        metadata_url=f"{tenant}/v2.0/.well-known/openid-configuration",
+        allow_http=place.allow_http,
+    )
 
 
 def request_headers(request_id: str) -> tuple[tuple[str, str], ...]:

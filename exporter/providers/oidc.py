@@ -6,7 +6,7 @@ from exporter.model import Issuer, Place, Provider, TokenEndpoint
 def endpoint(place: Place) -> TokenEndpoint | Issuer:
     """The token endpoint where one is given, else the issuer whose metadata names it."""
     if place.token_endpoint:
-        return TokenEndpoint(place.token_endpoint)
+        return TokenEndpoint(place.token_endpoint, allow_http=place.allow_http)
     return Issuer(place.issuer, allow_http=place.allow_http)
 
 

@@ -55,7 +55,10 @@ targets:
 GRAPH = Target(
     name="contoso-graph",
     provider="entra",
-    endpoint=TokenEndpoint("https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token"),
+    endpoint=TokenEndpoint(
+        "https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token",
+        "https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration",
+    ),
     grant="client_credentials",
     interval=30,
     timeout=10,
@@ -70,7 +73,10 @@ GRAPH = Target(
 FRONT_DOOR = Target(
     name="front-door",
     provider="entra",
-    endpoint=TokenEndpoint("https://login.microsoftonline.com/common/oauth2/v2.0/token"),
+    endpoint=TokenEndpoint(
+        "https://login.microsoftonline.com/common/oauth2/v2.0/token",
+        "https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration",
+    ),
     grant="none",
     interval=30,
     timeout=10,
@@ -135,7 +141,7 @@ def test_the_defaults_have_defaults() -> None:
     ],
 )
 def test_the_cloud_or_the_authority_host_leads_to_the_endpoint(keys: str, endpoint: str) -> None:
-    assert probe(f"provider: entra, tenant: common, {keys}").endpoint == TokenEndpoint(endpoint)
+    assert probe(f"provider: entra, tenant: common, {keys}").endpoint.url == endpoint
 
 
 def test_a_token_endpoint_needs_no_discovery() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.credentials import METHODS
+from exporter.credentials import METHODS, Client
 from exporter.model import Secret, TokenRequest
 
 BEFORE = TokenRequest(
@@ -29,12 +29,18 @@ def basic_pair(request: TokenRequest) -> str:
     return base64.b64decode(proof, validate=True).decode("ascii")
 
 
+def authenticated(method: str, request: TokenRequest, client_id: str, secret: Secret) -> TokenRequest:
+    """A request in which a client proves itself by its secret."""
+    client = Client(client_id=client_id, proof=secret, audience=request.url, now=0.0, new_id=lambda: "id")
+    return METHODS[method].authenticate(request, client)
+
+
 def test_the_methods_are_those_of_the_registry() -> None:
     assert sorted(METHODS) == ["client_secret_basic", "client_secret_post"]
 
 
 def test_post_adds_id_and_secret_to_the_form_and_changes_nothing_else() -> None:
-    after = METHODS["client_secret_post"](BEFORE, "prober", Secret(ODD))
+    after = authenticated("client_secret_post", BEFORE, "prober", Secret(ODD))
     assert after.form == (
         ("grant_type", "client_credentials"),
         ("client_id", "prober"),
@@ -45,13 +51,13 @@ def test_post_adds_id_and_secret_to_the_form_and_changes_nothing_else() -> None:
 
 
 def test_post_makes_a_form_where_there_is_none() -> None:
-    after = METHODS["client_secret_post"](TokenRequest(url=BEFORE.url), "prober", Secret("s3cret"))
+    after = authenticated("client_secret_post", TokenRequest(url=BEFORE.url), "prober", Secret("s3cret"))
     assert after.form == (("client_id", "prober"), ("client_secret", Secret("s3cret")))
     assert after.method == "POST"
 
 
 def test_basic_adds_one_header_and_leaves_the_form_alone() -> None:
-    after = METHODS["client_secret_basic"](BEFORE, "prober", Secret("s3cret"))
+    after = authenticated("client_secret_basic", BEFORE, "prober", Secret("s3cret"))
     assert (after.url, after.form) == (BEFORE.url, BEFORE.form)
     assert after.headers == (*BEFORE.headers, ("Authorization", Secret("Basic cHJvYmVyOnMzY3JldA==")))
 
@@ -66,24 +72,24 @@ def test_basic_adds_one_header_and_leaves_the_form_alone() -> None:
     ],
 )
 def test_basic_form_encodes_id_and_secret_first(client_id: str, secret: str, pair: str) -> None:
-    assert basic_pair(METHODS["client_secret_basic"](BEFORE, client_id, Secret(secret))) == pair
+    assert basic_pair(authenticated("client_secret_basic", BEFORE, client_id, Secret(secret))) == pair
 
 
 @given(st.text(), st.text())
 def test_a_server_decodes_what_basic_encodes(client_id: str, secret: str) -> None:
-    sent = basic_pair(METHODS["client_secret_basic"](BEFORE, client_id, Secret(secret)))
+    sent = basic_pair(authenticated("client_secret_basic", BEFORE, client_id, Secret(secret)))
     assert tuple(map(unquote_plus, sent.split(":"))) == (client_id, secret)
 
 
 def test_basic_hides_the_secret_the_header_and_what_stands_in_it() -> None:
-    after = METHODS["client_secret_basic"](BEFORE, "prober", Secret("s3cret"))
+    after = authenticated("client_secret_basic", BEFORE, "prober", Secret("s3cret"))
     proof = "cHJvYmVyOnMzY3JldA=="
     assert set(after.secrets) == {Secret("s3cret"), Secret(proof), Secret(f"Basic {proof}")}
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_request_shows_no_secret(method: str) -> None:
-    after = METHODS[method](BEFORE, "prober", Secret("s3cret"))
+    after = authenticated(method, BEFORE, "prober", Secret("s3cret"))
     for shown in (repr(after), str(after), f"{after}"):
         assert "<secret>" in shown
         assert "s3cret" not in shown

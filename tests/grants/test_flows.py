@@ -8,6 +8,7 @@ import pytest
 
 from exporter.catalogue import Category, Reason, Stage
 from exporter.grants import GRANTS
+from exporter.grants.request import METADATA_LIFETIME
 from exporter.model import (
     Answer,
     Attempt,
@@ -76,7 +77,9 @@ ISSUED = TokenResponse(
 def start(target: Target) -> tuple[Flow, TokenRequest]:
     """The flow of a target, and the first request that it yields."""
     secret = SECRET if target.credential else None
-    flow = GRANTS[target.grant].steps(Attempt(target=target, secret=secret, request_id="id-1"))
+    flow = GRANTS[target.grant].steps(
+        Attempt(target=target, proof=secret, request_id="id-1", now=0.0, new_id=lambda: "id-2")
+    )
     return flow, next(flow)
 
 
@@ -192,11 +195,11 @@ def test_a_stated_parameter_replaces_the_generated_one_and_none_is_repeated(targ
 def test_an_issuer_is_asked_for_its_token_endpoint_first() -> None:
     flow, asked = start(OIDC)
     assert asked == TokenRequest(
-        url=METADATA_URL, headers=(("x-request-id", "id-1"),), ca_file=Path("ca.pem"), reusable=True
+        url=METADATA_URL, headers=(("x-request-id", "id-1"),), ca_file=Path("ca.pem"), reusable_for=METADATA_LIFETIME
     )
     assert (asked.method, asked.secrets) == ("GET", ())
     request = flow.send(metadata(token_endpoint="https://tokens.example/t"))
-    assert (request.url, request.method, request.reusable) == ("https://tokens.example/t", "POST", False)
+    assert (request.url, request.method, request.reusable_for) == ("https://tokens.example/t", "POST", 0.0)
     assert request.ca_file == Path("ca.pem")
     assert SECRET in request.secrets
     assert finish(flow, ISSUED).success
@@ -239,7 +242,7 @@ def test_missing_metadata_fails_even_where_a_refusal_is_expected() -> None:
 
 @pytest.mark.parametrize("target", [ENTRA, OIDC, replace(OIDC, endpoint=TokenEndpoint(URL))])
 def test_neither_attempt_nor_request_shows_the_secret(target: Target) -> None:
-    attempt = Attempt(target=target, secret=SECRET, request_id="id-1")
+    attempt = Attempt(target=target, proof=SECRET, request_id="id-1", now=0.0, new_id=lambda: "id-2")
     _, request = start(target)
     for shown in (repr(attempt), str(attempt), f"{attempt}", repr(request), str(request), f"{request}"):
         assert "s3cret" not in shown

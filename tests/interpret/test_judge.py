@@ -17,6 +17,7 @@ from exporter.model import (
     Expectation,
     Failure,
     Fault,
+    Issuer,
     Outcome,
     Secret,
     TokenRequest,
@@ -535,7 +536,7 @@ def test_a_fault_on_the_wire_is_the_networks_unless_we_or_the_provider_are_to_bl
     lost = TransportFailure(fault=fault)
     outcome = judge_token(lost, POST, expected)
     assert outcome == Outcome(failure=Failure(category, fault))
-    assert outcome == judge_metadata(lost, "https://sso.example", allow_http=False)
+    assert outcome == judge_metadata(lost, Issuer("https://sso.example"))
     assert outcome.failure is not None
     assert outcome.failure.side is side
 
@@ -550,17 +551,17 @@ def metadata(endpoint: object = f"{ISSUER}/token", issuer: object = ISSUER) -> b
 
 
 def find(status: int, body: bytes, *, allow_http: bool = False) -> Metadata | Outcome:
-    return judge_metadata(TokenResponse(status=status, body=body), ISSUER, allow_http=allow_http)
+    return judge_metadata(TokenResponse(status=status, body=body), Issuer(ISSUER, allow_http=allow_http))
 
 
 @pytest.mark.parametrize("endpoint", [f"{ISSUER}/token", "https://other.example:8443/t?p=1", "https://[2001:db8::1]/t"])
 def test_metadata_names_the_token_endpoint(endpoint: str) -> None:
-    assert find(200, metadata(endpoint)) == Metadata(endpoint)
+    assert find(200, metadata(endpoint)) == Metadata(ISSUER, endpoint)
 
 
 def test_a_plain_http_endpoint_must_be_allowed() -> None:
     body = metadata("http://sso.example/token")
-    assert find(200, body, allow_http=True) == Metadata("http://sso.example/token")
+    assert find(200, body, allow_http=True) == Metadata(ISSUER, "http://sso.example/token")
     assert find(200, body) == Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
 
 
@@ -668,7 +669,7 @@ def test_no_answer_raises_and_only_what_was_asked_for_succeeds(
 
 @given(RESPONSES, st.booleans())
 def test_no_metadata_raises(answer: TokenResponse, allow_http: bool) -> None:
-    assert isinstance(judge_metadata(answer, ISSUER, allow_http=allow_http), Outcome)
+    assert isinstance(judge_metadata(answer, Issuer(ISSUER, allow_http=allow_http)), Outcome)
 
 
 def test_a_firewalls_page_that_mentions_an_error_value_is_no_refusal() -> None:

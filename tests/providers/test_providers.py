@@ -26,7 +26,8 @@ def test_the_providers_are_known_by_their_names() -> None:
     ],
 )
 def test_entra_is_found_by_cloud_and_tenant_or_at_another_host(place: Place, url: str) -> None:
-    assert PROVIDERS["entra"].endpoint(place) == TokenEndpoint(url)
+    metadata_url = url.replace("/oauth2/v2.0/token", "/v2.0/.well-known/openid-configuration")
+    assert PROVIDERS["entra"].endpoint(place) == TokenEndpoint(url, metadata_url)
 
 
 def test_every_cloud_of_entra_has_a_host_of_its_own() -> None:
