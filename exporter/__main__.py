@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from exporter.model import Config, Target, Unreadable
 from exporter.report import fields
 from exporter.rules import Settings, render
 from exporter.secrets import read
+from exporter.shard import Shard, ordinal
 from exporter.simulator import QUIET, Scenario, load_scenario
 from exporter.terminal import console, live_status, print_explanation, print_results
 from exporter.transport import load_authorities
@@ -73,9 +75,25 @@ def _serve(options: argparse.Namespace) -> int:
         history_path=options.history_path,
         history_max_age=options.history_max_age,
         drills=options.drills,
+        lifecycle=options.lifecycle,
+        shard=_shard(options),
+        scheduled=options.schedule,
+        freshness=options.freshness,
     )
-    asyncio.run(app.serve(config, served, _listening))
+    asyncio.run(app.serve(config, served, _listening, lambda: load_config(options.config)))
     return 0
+
+
+def _shard(options: argparse.Namespace) -> Shard:
+    """Which shard this exporter is: as the command line says, or the number at the end of the pod's name."""
+    index = options.shard_index
+    if index is None:
+        index = 0 if options.shard_count == 1 else ordinal(os.environ.get("POD_NAME") or socket.gethostname())
+    if index is None:
+        raise _UsageError("aadsts-exporter: the host's name ends in no number, so --shard.index must be given")
+    if index >= options.shard_count:
+        raise _UsageError(f"aadsts-exporter: shard {index} is none of {options.shard_count}, which count from 0")
+    return Shard(index, options.shard_count)
 
 
 def _demo(options: argparse.Namespace) -> int:

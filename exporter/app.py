@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import aiohttp
 
+from exporter.answers import Answers
 from exporter.archive import Archive
 from exporter.clock import Clock, SystemClock
 from exporter.config import parse_config
@@ -25,11 +26,13 @@ from exporter.evidence import printable
 from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target
 from exporter.probe import Prober
+from exporter.reload import Load, Reloader
 from exporter.secrets import read
+from exporter.shard import ALONE, Shard
 from exporter.simulator import Scenario, Simulator, parse_scenario
 from exporter.status import TargetStatus
 from exporter.transport import Transport
-from exporter.web import Listener, make_app
+from exporter.web import Listener, Reload, make_app
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +42,19 @@ Address = tuple[str | None, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How an exporter serves. `max_requests` 0 is no limit; without `history_path` the history is memory only."""
+    """How an exporter serves. `max_requests` 0 is no limit; without `history_path` the history is memory only.
+
+    `lifecycle` lets HTTP reload the config. Without `scheduled` it probes on demand only; a result of that serves again
+    for `freshness` seconds.
+    """
 
     address: Address
     max_requests: int
     drills: bool = False
+    lifecycle: bool = False
+    shard: Shard = ALONE
+    scheduled: bool = True
+    freshness: float = 0.0
     history_path: Path | None = None
     history_max_age: float = 7 * 86400.0
 
@@ -74,31 +85,57 @@ SHOWN_EVERY = 1.0
 """Seconds between two looks at how the targets stand."""
 
 
-async def serve(config: Config, options: Options, started: Callable[[int], None], show: Show | None = None) -> None:
+async def serve(
+    config: Config,
+    options: Options,
+    started: Callable[[int], None],
+    load: Load | None = None,
+    show: Show | None = None,
+) -> None:
     """Probes and listens until SIGTERM or SIGINT; `started` is told the port, `show` how the targets stand.
 
-    Raises OSError if it cannot listen.
+    With a way to `load` the config, SIGHUP reads it anew. Raises OSError if it cannot listen.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     clock = SystemClock()
     async with _prober(clock) as prober:
-        exporter = Exporter(config, prober, clock)
+        exporter = Exporter(
+            config,
+            prober,
+            clock,
+            shard=options.shard,
+            scheduled=options.scheduled,
+            freshness=options.freshness,
+        )
+        answers = Answers(exporter, clock)
+        reload = Reloader(load, exporter).reload if load else None
         with _archive(options, clock, exporter) as archive:
             if archive is not None:
                 exporter.keep(archive)
-            async with Listener(
-                make_app(exporter.ports(drills=options.drills), options.max_requests), *options.address
-            ) as listener:
+            ports = answers.ports(drills=options.drills, reload=reload if options.lifecycle else None)
+            async with Listener(make_app(ports, options.max_requests), *options.address) as listener:
                 started(listener.port)
-                await _until_signalled(exporter.run() if show is None else _run_shown(exporter, clock, show))
+                await _until_signalled(_run(exporter, answers, clock, reload, show))
 
 
-async def _run_shown(exporter: Exporter, clock: Clock, show: Show) -> None:
+async def _run(exporter: Exporter, answers: Answers, clock: Clock, reload: Reload | None, show: Show | None) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(exporter.run())
-        while True:
-            show(await exporter.statuses(), clock.time())
+        if reload is not None:
+            tasks.create_task(_reload_on_signal(reload))
+        while show is not None:
+            show(await answers.statuses(), clock.time())
             await clock.sleep_until(clock.monotonic() + SHOWN_EVERY)
+
+
+async def _reload_on_signal(reload: Reload) -> None:
+    """Reads the config anew at each SIGHUP; signals that come meanwhile are answered by one more reading."""
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    while True:
+        await asked.wait()
+        asked.clear()
+        await reload()
 
 
 def _archive(options: Options, clock: Clock, exporter: Exporter) -> AbstractContextManager[Archive | None]:
@@ -147,7 +184,7 @@ async def demo(options: Options, scenario: Scenario, started: Callable[[int], No
     """Runs simulator, prober and web side together until SIGTERM or SIGINT. Raises OSError if it cannot listen."""
     simulator = Simulator(scenario, SystemClock())
     async with Listener(simulator.make_app(), "127.0.0.1", 0) as listener:
-        await serve(demo_config(listener.port), options, started, show)
+        await serve(demo_config(listener.port), options, started, show=show)
 
 
 def demo_config(simulator_port: int) -> Config:

@@ -67,6 +67,13 @@ def _add_serve(commands: _Commands) -> argparse.ArgumentParser:
     _add_config_flag(command)
     _add_web_flags(command)
     command.add_argument(
+        "--web.enable-lifecycle",
+        dest="lifecycle",
+        action="store_true",
+        help="let POST /-/reload read the config anew, as SIGHUP does",
+    )
+    _add_scale_flags(command)
+    command.add_argument(
         "--history.path",
         dest="history_path",
         metavar="FILE",
@@ -268,6 +275,38 @@ def _add_web_flags(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_scale_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--shard.count",
+        dest="shard_count",
+        metavar="N",
+        type=_positive,
+        default=1,
+        help="exporters that share the config's targets among them (default: %(default)s)",
+    )
+    command.add_argument(
+        "--shard.index",
+        dest="shard_index",
+        metavar="K",
+        type=_count,
+        help="which of them this is, from 0 (default: the number at the end of $POD_NAME, or else of the host's name)",
+    )
+    command.add_argument(
+        "--schedule",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="probe on schedule; without it, only when somebody asks for /probe (default: on)",
+    )
+    command.add_argument(
+        "--probe.freshness",
+        dest="freshness",
+        metavar="DURATION",
+        type=duration,
+        default="1s",
+        help="answer /probe with the last result while it is younger than this (default: %(default)s)",
+    )
+
+
 def _add_address_flag(command: argparse.ArgumentParser, default: str) -> None:
     command.add_argument(
         "--web.listen-address",
@@ -300,6 +339,12 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_PORT)):
         raise argparse.ArgumentTypeError("must be a whole number, 0 or more")
     return int(text)
+
+
+def _positive(text: str) -> int:
+    if _count(text) == 0:
+        raise argparse.ArgumentTypeError("must be a whole number, 1 or more")
+    return _count(text)
 
 
 def duration(text: str) -> float:

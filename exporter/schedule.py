@@ -36,10 +36,25 @@ class Timetable:
     """
 
     def __init__(self, targets: Iterable[Target], start: float) -> None:
+        self._start = start
+        self._heap: list[tuple[float, int, Target]] = []
+        self.retarget(targets, start)
+
+    def retarget(self, targets: Iterable[Target], now: float) -> None:
+        """Keeps time for these targets in place of those before; a target on the same grid misses none of its ticks."""
+        before = {(target.name, target.interval): due for due, _, target in self._heap}
         self._heap = [
-            (start + offset(target.name) * target.interval, order, target) for order, target in enumerate(targets)
+            (before.get((target.name, target.interval)) or self._first(target, now), order, target)
+            for order, target in enumerate(targets)
         ]
         heapq.heapify(self._heap)
+
+    def _first(self, target: Target, now: float) -> float:
+        return _first_from(self._start + offset(target.name) * target.interval, target.interval, now)
+
+    def dues(self) -> list[tuple[Target, float]]:
+        """Each target with the moment at which it is due."""
+        return [(target, due) for due, _, target in self._heap]
 
     def next_due(self) -> float:
         """The moment at which the next target is due; infinity where there is none."""
@@ -122,33 +137,52 @@ class Scheduler:
         confirm: Confirm,
         observer: Observer,
         clock: Clock,
-        places: asyncio.Semaphore,
-        confirming_places: asyncio.Semaphore,
     ) -> None:
         self._attempt = attempt
         self._confirm = confirm
         self._observer = observer
         self._clock = clock
-        self._places = places
-        self._confirming_places = confirming_places
+        self._places: asyncio.Semaphore
+        self._confirming_places: asyncio.Semaphore
+        self._timetable = Timetable((), clock.monotonic())
+        self._timekeeper: asyncio.Task[None] | None = None
+        self._attempts: asyncio.TaskGroup
         self._running: set[str] = set()
         self._paused_until: dict[str, float] = {}
         self._lanes: Counter[str] = Counter()
 
-    async def run(self, targets: Iterable[Target]) -> None:
-        """Makes attempts for ever; cancelling it cancels those under way."""
-        start = self._clock.monotonic()
-        listed = tuple(targets)
-        timetable = Timetable(listed, start)
-        for target in listed:
-            self._announce(target, start + offset(target.name) * target.interval)
-        async with asyncio.TaskGroup() as attempts:
-            while True:
-                await self._clock.sleep_until(timetable.next_due())
-                for tick in timetable.due(self._clock.monotonic()):
-                    self._take(tick, attempts)
+    def give(self, places: asyncio.Semaphore, confirming_places: asyncio.Semaphore) -> None:
+        """Where attempts run from now on: each in one of the places, and one that confirms in one of both."""
+        self._places = places
+        self._confirming_places = confirming_places
 
-    def _take(self, tick: Tick, attempts: asyncio.TaskGroup) -> None:
+    async def run(self) -> None:
+        """Makes attempts for ever; cancelling it cancels those under way."""
+        async with asyncio.TaskGroup() as self._attempts:
+            self._keep_time()
+
+    def retarget(self, targets: Iterable[Target]) -> None:
+        """Makes attempts of these targets from now on; attempts under way come to their end.
+
+        Targets that were there before keep their schedule.
+        """
+        self._timetable.retarget(targets, self._clock.monotonic())
+        if self._timekeeper is not None:
+            self._timekeeper.cancel()
+            self._keep_time()
+
+    def _keep_time(self) -> None:
+        for target, due in self._timetable.dues():
+            self._announce(target, _first_from(due, target.interval, self._paused_until.get(target.name, due)))
+        self._timekeeper = self._attempts.create_task(self._take_all())
+
+    async def _take_all(self) -> None:
+        while True:
+            await self._clock.sleep_until(self._timetable.next_due())
+            for tick in self._timetable.due(self._clock.monotonic()):
+                self._take(tick)
+
+    def _take(self, tick: Tick) -> None:
         target = tick.target
         paused_until = self._paused_until.get(target.name, 0.0)
         self._announce(target, _first_from(tick.next_due, target.interval, paused_until))
@@ -161,14 +195,14 @@ class Scheduler:
             self._observer.skipped(target, Skip.OVERLAP, 1)
             return
         self._running.add(target.name)
-        attempts.create_task(self._run(tick, attempts), name=f"attempt {target.name}")
+        self._attempts.create_task(self._run(tick), name=f"attempt {target.name}")
 
-    async def _run(self, tick: Tick, attempts: asyncio.TaskGroup) -> None:
+    async def _run(self, tick: Tick) -> None:
         target = tick.target
         try:
             wish = await self._guarded(self._attempt, target, tick.due) or Wish()
             if wish.confirm:
-                self._open_lanes(target, attempts)
+                self._open_lanes(target)
             if wish.pause > 0:
                 self._pause(tick, self._clock.monotonic() + wish.pause)
         finally:
@@ -178,13 +212,15 @@ class Scheduler:
         self._paused_until[tick.target.name] = until
         self._announce(tick.target, _first_from(tick.next_due, tick.target.interval, until))
 
-    def _open_lanes(self, target: Target, attempts: asyncio.TaskGroup) -> None:
+    def _open_lanes(self, target: Target) -> None:
         if self._lanes[target.name]:
             return
         self._lanes[target.name] = LANES
         now = self._clock.monotonic()
         for lane in range(1, LANES + 1):
-            attempts.create_task(self._run_lane(target, now + lane * CONFIRM_EVERY), name=f"confirm {target.name}")
+            self._attempts.create_task(
+                self._run_lane(target, now + lane * CONFIRM_EVERY), name=f"confirm {target.name}"
+            )
 
     async def _run_lane(self, target: Target, due: float) -> None:
         try:

@@ -13,6 +13,7 @@ import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
 from processes import ROOT
 
+from exporter.answers import Answers
 from exporter.archive import Archive
 from exporter.catalogue import Reason, Stage
 from exporter.exporter import Exporter
@@ -21,6 +22,7 @@ from exporter.loopwatch import LoopWatch
 from exporter.metrics import exposition
 from exporter.metrics.recorder import CODE_BUDGET
 from exporter.model import Answer, Config, Fault, TokenRequest, TransportFailure
+from exporter.probe import Prober
 from replay.virtual import VirtualClock, VirtualLoop, run
 
 RESET = TransportFailure(fault=Fault(Stage.HEADERS, Reason.RESET))
@@ -49,6 +51,7 @@ class Bench:
     exporter: Exporter
     clock: VirtualClock
     send: ScriptedSend
+    prober: Prober
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.exporter.registry.get_sample_value(name, {"target": "contoso"} | labels)
@@ -63,10 +66,11 @@ async def running(*answers: Answer, confirmations: int = 240, provider: str = "e
     """An exporter with one target that is given these answers, the last of them for ever."""
     clock, send = VirtualClock(asyncio.get_running_loop(), EPOCH), ScriptedSend(answers)
     config = Config(targets=(make_target(confirmations=confirmations, provider=provider),), concurrency=10)
-    exporter = Exporter(config, make_prober(send, clock), clock)
+    prober = make_prober(send, clock)
+    exporter = Exporter(config, prober, clock)
     task = asyncio.create_task(exporter.run())
     try:
-        yield Bench(exporter, clock, send)
+        yield Bench(exporter, clock, send, prober)
     finally:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -88,7 +92,7 @@ async def test_a_total_outage_is_certain_seconds_after_its_first_failure() -> No
         )
         failures = bench.value("token_probe_failures_total", side="provider", category="service_transient")
         assert made == failures
-        assert len(bench.exporter.ports(drills=False).records.failures()) == made
+        assert len(Answers(bench.exporter, bench.clock).ports(drills=False).records.failures()) == made
 
 
 @virtual
@@ -171,7 +175,7 @@ async def test_a_drill_fails_on_a_target_of_its_own() -> None:
     """Nothing is sent, nothing enters the history, and all of it is gone when the drill ends."""
     async with running(token()) as bench:
         before = len(bench.send.requests)
-        ports = bench.exporter.ports(drills=True)
+        ports = Answers(bench.exporter, bench.clock).ports(drills=True)
         assert ports.drill is not None
         ports.drill("AADSTS50000", 60.0)
         await asyncio.sleep(20)
@@ -192,7 +196,7 @@ async def test_a_drill_fails_on_a_target_of_its_own() -> None:
 async def test_a_second_drill_takes_the_place_of_the_first() -> None:
     """There is one pager."""
     async with running(token()) as bench:
-        begin = bench.exporter.ports(drills=True).drill
+        begin = Answers(bench.exporter, bench.clock).ports(drills=True).drill
         assert begin is not None
         begin("AADSTS50000", 60.0)
         await asyncio.sleep(10)
@@ -212,7 +216,7 @@ def test_drills_are_off_unless_asked_for() -> None:
     clock = FakeClock()
     exporter = Exporter(Config(targets=(), concurrency=1), make_prober(ScriptedSend([token()]), clock), clock)
 
-    assert exporter.ports(drills=False).drill is None
+    assert Answers(exporter, clock).ports(drills=False).drill is None
 
 
 def test_a_credentials_end_is_told_if_the_config_states_it() -> None:
@@ -256,7 +260,7 @@ def test_evidence_knows_the_targets_of_the_config_and_of_earlier_ones(tmp_path: 
     with Archive(tmp_path / "history.sqlite", 1e9, clock.time, lambda _: None) as again:
         exporter.keep(again)
 
-    knows = exporter.ports(drills=False).records.knows
+    knows = Answers(exporter, clock).ports(drills=False).records.knows
     assert [name for name in ("contoso", "fabrikam", "stranger") if knows(name)] == ["contoso", "fabrikam"]
 
 
@@ -379,3 +383,83 @@ async def test_a_target_has_as_many_series_as_documented(provider: str) -> None:
     # These answers come from no TLS connection, so there is no end of a certificate.
     documented = series_documented(provider) - 1
     assert counted == [documented, documented + 4 + 2, documented + 4 + 4 + 2]
+
+
+def series(text: str, target: str) -> set[str]:
+    """The series of a target."""
+    lines = (line.rpartition(" ")[0] for line in text.splitlines() if f'target="{target}"' in line)
+    return {line for line in lines if not line.startswith("#")}
+
+
+@virtual
+async def test_another_config_leaves_what_stays_as_it_was() -> None:
+    """Counters, schedule, and the test for an outage go on; what changed begins anew; what went is gone."""
+    async with running(UNAVAILABLE) as bench:
+        exporter = bench.exporter
+        (stays,) = exporter.config.targets
+        goes, changes = make_target("goes"), make_target("changes")
+        exporter.retarget(Config(targets=(stays, goes, changes), concurrency=10))
+        await asyncio.sleep(90)
+        counted, due = (
+            bench.value("token_probe_attempts_total"),
+            bench.value("token_probe_next_attempt_timestamp_seconds"),
+        )
+        failed = exporter.registry.get_sample_value("token_probe_consecutive_failures", {"target": "changes"})
+        assert (counted, failed, bench.value("token_probe_outage")) == (3, 3, 1)
+
+        comes = make_target("comes")
+        changed = make_target("changes", scope="api://other/.default", labels=(("team", "identity"),))
+        same = replace(stays, credential=replace(stays.credential) if stays.credential else None)
+        exporter.retarget(Config(targets=(comes, same, changed), concurrency=3))
+
+        assert bench.value("token_probe_attempts_total") == counted
+        assert bench.value("token_probe_next_attempt_timestamp_seconds") == due
+        assert bench.value("token_probe_outage") == 1
+        text = bench.text()
+        assert not series(text, "goes")
+        assert {line.partition("{")[0] for line in series(text, "comes")} > {"token_probe_attempts_total"}
+        value = exporter.registry.get_sample_value
+        assert value("token_probe_attempts_total", {"target": "changes"}) == 0
+        assert value("token_exporter_targets") == 3
+        assert 'target="changes",team="identity",tenant="contoso"} 1.0' in text
+        assert 'target="contoso",team="",tenant="contoso"} 1.0' in text
+        await asyncio.sleep(60)
+        assert bench.value("token_probe_attempts_total") == 5
+        assert (value("token_probe_attempts_total", {"target": "comes"}) or 0) >= 1
+        assert value("token_probe_attempts_total", {"target": "goes"}) is None
+        assert len(await Answers(exporter, bench.clock).statuses()) == 3
+
+
+@virtual
+async def test_an_attempt_under_way_ends_uncounted_where_its_target_changed_meanwhile() -> None:
+    """It answers a question that nobody asks any more."""
+    async with running(token()) as bench:
+        release = asyncio.Event()
+
+        async def slow(_request: TokenRequest, _timeout: float) -> Answer:
+            await release.wait()
+            return UNAVAILABLE
+
+        bench.prober.send = slow
+        await asyncio.sleep(31)
+        bench.exporter.retarget(Config(targets=(make_target(scope="api://other/.default"),), concurrency=10))
+        release.set()
+        await asyncio.sleep(1)
+
+        assert bench.value("token_probe_attempts_total") == 0
+        assert not bench.exporter.history.failures()
+
+
+@virtual
+async def test_a_refused_config_is_a_gauge() -> None:
+    """Until a good one comes."""
+    async with running(token()) as bench:
+        value = bench.exporter.registry.get_sample_value
+        loaded = value("token_exporter_config_last_reload_success_timestamp_seconds")
+        await asyncio.sleep(5)
+        bench.exporter.refuse()
+        assert value("token_exporter_config_last_reload_successful") == 0
+        assert value("token_exporter_config_last_reload_success_timestamp_seconds") == loaded
+        bench.exporter.retarget(bench.exporter.config)
+        assert value("token_exporter_config_last_reload_successful") == 1
+        assert value("token_exporter_config_last_reload_success_timestamp_seconds") == (loaded or 0) + 5

@@ -39,6 +39,7 @@ from exporter.model import (
     Outcome,
     ProbeResult,
 )
+from exporter.shard import Shard
 
 TARGETS = ("contoso", "fabrikam", "northwind")
 
@@ -388,6 +389,11 @@ def test_ids_come_and_go_in_openmetrics_only() -> None:
     assert "trace_id" not in board.text()
 
 
+def _load_and_refuse(recorder: Recorder) -> None:
+    recorder.config_loaded(1.0)
+    recorder.config_refused()
+
+
 CHANGES: dict[str, Callable[[Recorder], None]] = {
     "record": lambda recorder: recorder.record(result("contoso")),
     "restore_code": lambda recorder: recorder.restore_code("contoso", "AADSTS50000", 1.0),
@@ -400,6 +406,9 @@ CHANGES: dict[str, Callable[[Recorder], None]] = {
     "crashed": lambda recorder: recorder.crashed(make_target(), 1.0),
     "loop_lagged": lambda recorder: recorder.loop_lagged(1.0),
     "config_loaded": lambda recorder: recorder.config_loaded(1.0),
+    "config_refused": _load_and_refuse,
+    "retarget": lambda recorder: recorder.retarget([make_target("new")]),
+    "sharded": lambda recorder: recorder.sharded(Shard(1, 3), 7),
     "watch": lambda recorder: recorder.watch(make_target("new")),
     "forget": lambda recorder: recorder.forget("contoso"),
 }

@@ -60,10 +60,10 @@ async def scheduling(
     async def nothing(_target: Target) -> bool:
         return False
 
-    scheduler = Scheduler(
-        attempted, confirm or nothing, log, clock, asyncio.Semaphore(concurrency), asyncio.Semaphore(confirming)
-    )
-    task = asyncio.create_task(scheduler.run(targets))
+    scheduler = Scheduler(attempted, confirm or nothing, log, clock)
+    scheduler.give(asyncio.Semaphore(concurrency), asyncio.Semaphore(confirming))
+    scheduler.retarget(targets)
+    task = asyncio.create_task(scheduler.run())
     await settle()
     yield log
     task.cancel()
@@ -361,3 +361,64 @@ async def test_a_target_that_goes_on_asking_for_patience_gets_it() -> None:
 
     assert [later - earlier for earlier, later in pairwise(begun)] == pytest.approx([120.0] * (len(begun) - 1))
     assert len(begun) >= 3
+
+
+async def test_a_target_that_stays_keeps_its_ticks_when_others_come_and_go() -> None:
+    """Its grid is not moved, no tick is lost, none is made twice; a new one gets its own place in the interval."""
+    clock, made = FakeClock(), list[tuple[str, float]]()
+    log = Log()
+
+    async def attempt(target: Target) -> Wish:
+        made.append((target.name, clock.now))
+        return Wish()
+
+    async def nothing(_target: Target) -> bool:
+        return False
+
+    scheduler = Scheduler(attempt, nothing, log, clock)
+    scheduler.give(asyncio.Semaphore(9), asyncio.Semaphore(9))
+    start = clock.now
+    stays, goes, comes = (make_target(name, interval=10.0) for name in ("stays", "goes", "comes"))
+    scheduler.retarget([stays, goes])
+    task = asyncio.create_task(scheduler.run())
+    await settle()
+    await clock.advance(25)
+    scheduler.retarget([comes, stays])
+    changed = clock.now
+    await clock.advance(25)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    times = {name: [when for who, when in made if who == name] for name in ("stays", "goes", "comes")}
+    assert times["stays"] == pytest.approx([start + 10 * (offset("stays") + n) for n in range(5)])
+    assert len(times["goes"]) == 2 + (offset("goes") <= 0.5)
+    assert max(times["goes"]) <= changed < min(times["comes"])
+    assert [(when - start) / 10 % 1 for when in times["comes"]] == pytest.approx(
+        [offset("comes")] * len(times["comes"])
+    )
+    assert len(times["comes"]) in {2, 3}
+    assert not log.skips
+    assert log.next_attempts["comes"] - clock.wall_offset == pytest.approx(max(times["comes"]) + 10)
+
+
+def test_a_target_whose_interval_changed_gets_a_grid_of_its_own() -> None:
+    """The first tick is not before the change."""
+    timetable = Timetable([make_target(interval=30.0)], start=0.0)
+    timetable.due(100.0)
+
+    timetable.retarget([make_target(interval=7.0)], now=100.0)
+
+    assert 100.0 <= timetable.next_due() < 107.0
+    assert (timetable.next_due() / 7.0) % 1 == pytest.approx(offset("contoso"))
+
+
+def test_a_tick_that_is_due_is_not_lost_in_a_change() -> None:
+    """The moment came, and the config changed before the attempt was begun."""
+    target = make_target(interval=30.0)
+    first = offset(target.name) * 30
+    timetable = Timetable([target], start=0.0)
+
+    timetable.retarget([make_target("new", interval=30.0), target], now=first + 0.01)
+
+    assert target in [tick.target for tick in timetable.due(first + 0.01)]

@@ -12,6 +12,7 @@ from browser import Page, browser_page
 from fakes import FakeClock, make_prober, make_target, refusal, token
 from servers import application
 
+from exporter.answers import Answers
 from exporter.catalogue import Phase
 from exporter.exporter import Exporter
 from exporter.model import Answer, Config, Exchange, TokenEndpoint, TokenRequest, TokenResponse
@@ -90,7 +91,7 @@ async def _pictures(page: Page, wanted: Mapping[str, tuple[str, int, str]], *, i
     prober = make_prober(provider.send, clock)
     exporter = Exporter(_config(), prober, clock)
     probing = asyncio.create_task(exporter.run())
-    async with application(make_app(exporter.ports(drills=False))) as url:
+    async with application(make_app(Answers(exporter, clock).ports(drills=False))) as url:
         await clock.advance(HOUR - 1)
         for name, (path, width, scheme) in wanted.items():
             await page.prefer(scheme)

@@ -23,11 +23,12 @@ _IDENTITY_LABELS = ("target", "provider", "cloud", "tenant", "grant", "client_id
 
 
 class Families:
-    """The metric families, on the registry that is handed over; `own_labels` are those of the targets' config."""
+    """The metric families, on the registry that is handed over."""
 
-    def __init__(self, registry: CollectorRegistry, own_labels: Iterable[str]) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._own_labels = tuple(own_labels)
+        self.own_labels: tuple[str, ...] = ()
+        self.info: Gauge
         self._by_target: list[Counter | Gauge | Histogram | Summary] = []
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
@@ -40,6 +41,17 @@ class Families:
         """Ends every series of a target."""
         for family in self._by_target:
             family.remove_by_labels({"target": target})
+
+    def relabel(self, own_labels: tuple[str, ...]) -> None:
+        """Begins `info` anew with these labels beside its own: those that the config gives its targets."""
+        self._registry.unregister(self.info)
+        self._by_target.remove(self.info)
+        self.own_labels = own_labels
+        self.info = self._info()
+
+    def _info(self) -> Gauge:
+        text = "What the config says of a target; always 1."
+        return self._gauge("token_probe_target_info", text, *_IDENTITY_LABELS, *self.own_labels)
 
     def _make_attempt_metrics(self) -> None:
         self.attempts = self._counter("token_probe_attempts", "Attempts that came to an outcome.", "target")
@@ -119,12 +131,7 @@ class Families:
             "target",
             "credential",
         )
-        self.info = self._gauge(
-            "token_probe_target_info",
-            "What the config says of a target; always 1.",
-            *_IDENTITY_LABELS,
-            *self._own_labels,
-        )
+        self.info = self._info()
         self.error_info = self._gauge(
             "token_error_info", "What the catalogue says of a code; always 1.", "code", "name", "category", "side"
         )
@@ -188,7 +195,17 @@ class Families:
             "token_exporter_config_last_reload_success_timestamp_seconds",
             "Unix time at which the config was last read without a problem.",
         )
-        self.target_count = self._gauge("token_exporter_targets", "Targets that are probed.")
+        self.target_count = self._gauge("token_exporter_targets", "Targets that are probed on schedule.")
+        self.configured_targets = self._gauge(
+            "token_exporter_configured_targets",
+            "Targets of the config that are to be probed on schedule, by whichever exporter.",
+        )
+        self.shard_info = self._gauge(
+            "token_exporter_shard_info",
+            "Which exporter this is of how many that share one config; always 1.",
+            "index",
+            "count",
+        )
         self.code_overflow = self._counter(
             "token_exporter_code_overflow", "Failures whose unknown code had no series of its own left."
         )

@@ -22,8 +22,9 @@ from exporter.catalogue import (
 )
 from exporter.metrics.families import Families
 from exporter.metrics.labels import OTHER, child, error_label
-from exporter.model import ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
+from exporter.model import DRILL_TARGET, ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
 from exporter.providers import PROVIDERS
+from exporter.shard import Shard
 from exporter.windows import Windows
 
 CODE_BUDGET = 20
@@ -43,6 +44,7 @@ _ANSWERED = frozenset({(Stage.OAUTH, Reason.REFUSED), (Stage.OAUTH, Reason.ERROR
 class _Watched:
     """What is remembered of one target between its results."""
 
+    target: Target
     consecutive_failures: int = 0
     unknown_codes: set[ErrorCode] = field(default_factory=set)
     errors: Windows[tuple[str, str]] = field(default_factory=Windows)
@@ -72,15 +74,11 @@ class Recorder:
     """
 
     def __init__(self, registry: CollectorRegistry, targets: Iterable[Target]) -> None:
-        listed = tuple(targets)
         self._targets: dict[str, _Watched] = {}
         self.is_held = False
         self.waiting: list[Callable[[], None]] = []
-        self._own_labels = sorted({name for target in listed for name, _ in target.labels})
-        self._families = Families(registry, self._own_labels)
-        for target in listed:
-            self.watch(target)
-        self._families.target_count.set(len(listed))
+        self._families = Families(registry)
+        self.retarget(targets)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -249,10 +247,21 @@ class Recorder:
         self._families.reload_timestamp.set(now)
 
     @_held_up
+    def config_refused(self) -> None:
+        """A config was read that has problems; the one before goes on."""
+        self._families.reload_successful.set(0)
+
+    @_held_up
+    def sharded(self, shard: Shard, configured: int) -> None:
+        """Which exporter this is of how many, and how many targets are to be probed by all of them."""
+        child(self._families.shard_info, str(shard.index), str(shard.count)).set(1)
+        self._families.configured_targets.set(configured)
+
+    @_held_up
     def watch(self, target: Target) -> None:
         """Makes every series of a target that can be known before it is needed."""
         name = target.name
-        self._targets[name] = _Watched()
+        self._targets[name] = _Watched(target)
         child(self._families.attempts, name)
         child(self._families.consecutive_failures, name)
         self._watch_failures(target)
@@ -267,8 +276,29 @@ class Recorder:
         child(self._families.interval, name).set(target.interval)
         if target.credential is not None and target.credential.expires is not None:
             child(self._families.credential_expiry, name, CURRENT).set(target.credential.expires)
+        self._inform(target)
+
+    @_held_up
+    def retarget(self, targets: Iterable[Target]) -> None:
+        """Watches these targets from now on: series of those that went or changed end, all others go on."""
+        listed = {target.name: target for target in targets}
+        own_labels = tuple(sorted({name for target in listed.values() for name, _ in target.labels}))
+        for name, watched in tuple(self._targets.items()):
+            if name != DRILL_TARGET and listed.get(name) != watched.target:
+                self.forget(name)
+        if own_labels != self._families.own_labels:
+            self._families.relabel(own_labels)
+            for watched in self._targets.values():
+                self._inform(watched.target)
+        for target in listed.values():
+            if target.name not in self._targets:
+                self.watch(target)
+        self._families.target_count.set(len(listed))
+
+    def _inform(self, target: Target) -> None:
         stated = dict(target.labels)
-        child(self._families.info, *_identity(target), *(stated.get(label, "") for label in self._own_labels)).set(1)
+        own = (stated.get(label, "") for label in self._families.own_labels)
+        child(self._families.info, *_identity(target), *own).set(1)
 
     def _watch_failures(self, target: Target) -> None:
         name = target.name

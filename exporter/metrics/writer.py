@@ -45,20 +45,18 @@ class Writer:
         with self._one_at_a_time:
             # The labels of the registry itself, if it has any, come first.
             parts.append(_by_library(self._registry.restricted_registry(("target_info",)), openmetrics=openmetrics))
+            families: dict[Metric, _Family] = {}
             for collector in internals.collectors(self._registry):
                 if internals.has_cells(collector):
-                    parts += self._family(collector).parts(openmetrics=openmetrics)
+                    families[collector] = self._families.get(collector) or _Family(collector)
+                    parts += families[collector].parts(openmetrics=openmetrics)
                 else:
                     parts.append(_by_library(collector, openmetrics=openmetrics))
+            self._families = families
         if openmetrics:
             parts.append(_END)
         # Of bytes, which are joined without keeping other threads from running; text is not.
         return b"".join(parts)
-
-    def _family(self, metric: Metric) -> "_Family":
-        if metric not in self._families:
-            self._families[metric] = _Family(metric)
-        return self._families[metric]
 
 
 class _Block:

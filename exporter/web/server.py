@@ -9,10 +9,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.model import Config
+from exporter.web.discovery import handler as discovery_handler
 from exporter.web.drill import BeginDrill
 from exporter.web.drill import handler as drill_handler
 from exporter.web.evidence import Records
 from exporter.web.evidence import add_routes as add_evidence_routes
+from exporter.web.lifecycle import Reload
+from exporter.web.lifecycle import handler as lifecycle_handler
 from exporter.web.metrics import Render, Scrapes
 from exporter.web.pages import ASSETS
 from exporter.web.probe import ProbeNow
@@ -44,6 +47,7 @@ class Ports:
     records: Records
     ready: Callable[[], bool]
     drill: BeginDrill | None = None
+    reload: Reload | None = None
 
 
 def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
@@ -69,7 +73,9 @@ def make_app(ports: Ports, max_requests: int = 0) -> web.Application:
     add_evidence_routes(app.router, ports.records)
     app.router.add_get("/-/healthy", healthy)
     app.router.add_get("/-/ready", ready)
+    app.router.add_get("/sd", discovery_handler(ports.config))
     app.router.add_post("/-/drill", drill_handler(ports.drill))
+    app.router.add_post("/-/reload", lifecycle_handler(ports.reload))
     return app
 
 

@@ -54,6 +54,7 @@ LABELS: dict[str, Labels] = {
     "TokenProbeDown": INSTANCE,
     "TokenProbeAbsent": {"job": "a"},
     "TokenProbeConfigReloadFailed": INSTANCE,
+    "TokenProbeTargetsUnowned": {"job": "a"},
     "TokenProbeWatchdog": {"job": "a"},
     "TokenProbeErrorBudgetBurn": TARGET,
     "TokenProbeLatencyHigh": TARGET,

@@ -16,6 +16,7 @@ from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, to
 from processes import ROOT
 from servers import application
 
+from exporter.answers import Answers
 from exporter.catalogue import Reason, Stage
 from exporter.exporter import Exporter
 from exporter.model import Answer, Config, Fault, TokenEndpoint, TokenRequest, TokenResponse, TransportFailure
@@ -93,7 +94,7 @@ async def exporter_of(answers: Mapping[str, Sequence[Answer]], **changes: object
     exporter = Exporter(Config(targets=tuple(targets), concurrency=10), make_prober(send, clock), clock)
     task = asyncio.create_task(exporter.run())
     try:
-        async with application(make_app(exporter.ports(drills=False))) as url:
+        async with application(make_app(Answers(exporter, clock).ports(drills=False))) as url:
             await clock.advance(INTERVAL)
             yield Running(url, clock, exporter)
     finally:

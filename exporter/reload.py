@@ -1,0 +1,36 @@
+"""Reads the config anew under a running exporter; a bad one changes nothing."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from exporter.document import Problem
+from exporter.exporter import Exporter
+from exporter.model import Config
+
+log = logging.getLogger(__name__)
+
+Load = Callable[[], Config | list[Problem]]
+"""Reads the config's file."""
+
+
+class Reloader:
+    """Reloads one at a time; whoever asks meanwhile waits for a reading that began after they asked."""
+
+    def __init__(self, load: Load, exporter: Exporter) -> None:
+        self._load = load
+        self._exporter = exporter
+        self._one_at_a_time = asyncio.Lock()
+
+    async def reload(self) -> Sequence[str]:
+        """Takes up the config as its file is now; what is wrong with it, a line each, never with a value."""
+        async with self._one_at_a_time:
+            loaded = await asyncio.to_thread(self._load)
+            if isinstance(loaded, Config):
+                self._exporter.retarget(loaded)
+                log.info("config reloaded", extra={"targets": len(loaded.targets)})
+                return ()
+            self._exporter.refuse()
+            problems = [str(problem) for problem in loaded]
+            log.error("config has problems; the one before goes on", extra={"problems": problems})
+            return problems
