@@ -57,4 +57,4 @@ $(VENV)/.dev: $(VENV)/.run
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tests/foreign/.venv tests/foreign/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

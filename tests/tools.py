@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from processes import ROOT
@@ -10,10 +11,11 @@ from processes import ROOT
 
 def require_tool(name: str, package: str) -> str:
     """The path of a program; skips the test where it is missing, and fails it where tools are required."""
-    path = shutil.which(name)
-    if path is not None:
-        return path
-    message = f"{name} is missing: apt-get install {package}"
+    return shutil.which(name) or unavailable(f"{name} is missing: apt-get install {package}")
+
+
+def unavailable(message: str) -> NoReturn:
+    """Skips the test that cannot be made on this machine, and fails it where tools are required."""
     if os.environ.get("EXPORTER_REQUIRE_TOOLS"):
         pytest.fail(message)
     pytest.skip(message)

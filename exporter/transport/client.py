@@ -37,11 +37,13 @@ class Transport:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._trust = Trust(note_chain)
+        self._connector: StagedConnector
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
+        self._connector = StagedConnector()
         self._session = aiohttp.ClientSession(
-            connector=StagedConnector(),
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -55,6 +57,7 @@ class Transport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._session.close()
+        await self._connector.cut_off()
 
     async def send(self, request: TokenRequest, timeout: float) -> Answer:
         """Sends one request; the timeout in seconds covers the whole exchange. Never raises."""

@@ -1,10 +1,12 @@
 """A connector for aiohttp that resolves, connects and shakes hands in steps that can be told apart."""
 
+import asyncio
 import socket
 import ssl
 from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any
+from weakref import WeakSet
 
 import aiodns
 import aiohappyeyeballs
@@ -38,6 +40,13 @@ class StagedConnector(aiohttp.BaseConnector):
     def __init__(self) -> None:
         # The schedule limits how many probes run; a second limit here would wait unseen inside a probe's latency.
         super().__init__(force_close=True, limit=0)
+        self._opened: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def cut_off(self) -> None:
+        """Ends whatever still says goodbye: what outlives the loop is never closed."""
+        for transport in list(self._opened):
+            transport.abort()
+        await asyncio.sleep(0)
 
     async def _create_connection(
         self,
@@ -75,7 +84,8 @@ class StagedConnector(aiohttp.BaseConnector):
         return protocol
 
     async def _open(self, connection: socket.socket, **tls: Any) -> ResponseHandler:
-        _, protocol = await self._loop.create_connection(self._factory, sock=connection, **tls)
+        transport, protocol = await self._loop.create_connection(self._factory, sock=connection, **tls)
+        self._opened.add(transport)
         return protocol
 
 

@@ -27,6 +27,7 @@ from exporter.transport.client import MAX_BODY
 from exporter.transport.faults import fault_of
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+TCP_CLOSE_WAIT = 8  # of Linux's tcp_states.h: the peer has closed
 FORM = (("grant_type", "client_credentials"), ("client_secret", Secret("s+/ &")))
 
 
@@ -237,6 +238,25 @@ async def test_tls_is_verified_against_the_targets_own_authority(
     assert isinstance(answer, TokenResponse)
     assert answer.exchange.certificate_expiry is not None
     assert answer.exchange.phases[Phase.TLS] > 0
+
+
+async def test_a_peer_that_says_no_goodbye_holds_nobody_up(authority: trustme.CA, ca_file: Path) -> None:
+    """The connection ends with the transport, since no loop might be there to end it later."""
+    connections: list[socket.socket] = []
+
+    async def stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer.get_extra_info("socket"))
+        await answering(OK)(reader, writer)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.Event().wait()
+
+    async with raw_server(stay, server_context(authority, "localhost")) as port:
+        async with Transport(SystemClock()) as transport:
+            answer = await transport.send(post(port, "https", ca_file=ca_file), 5)
+        state = connections[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+    assert isinstance(answer, TokenResponse)
+    assert state == TCP_CLOSE_WAIT
 
 
 async def test_an_untrusted_authority_is_named(transport: Transport, authority: trustme.CA) -> None:
