@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 import trustme
 import yaml
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -48,6 +48,11 @@ class Process:
 def total(metrics: str, pattern: str) -> float:
     """The sum of the samples whose line begins with what matches."""
     return sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if re.match(pattern, line))
+
+
+def say(progress: str) -> None:
+    """Tells whoever waits how far it is; figures go to stdout, this does not."""
+    print(progress, file=sys.stderr, flush=True)  # noqa: T201 - the command line
 
 
 def program(name: str, package: str) -> str:
@@ -92,12 +97,12 @@ def _until_it_answers(process: "subprocess.Popen[bytes]", made: Process, path: s
 
 
 @contextmanager
-def exporter(folder: Path, config: Mapping[str, object]) -> Iterator[Process]:
-    """Ours, with this config."""
+def exporter(folder: Path, config: Mapping[str, object], run: Sequence[str] = ("exporter",)) -> Iterator[Process]:
+    """Ours, with this config; `run` is what Python runs it by: a module and its arguments."""
     path = folder / "exporter.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     port = free_port()
-    command = [sys.executable, "-m", "exporter", "--log.level=error", f"--config.file={path}"]
+    command = [sys.executable, "-m", *run, "--log.level=error", f"--config.file={path}"]
     with running([*command, f"--web.listen-address=127.0.0.1:{port}"], port, "/-/healthy") as process:
         yield process
 

@@ -20,6 +20,7 @@ from statistics import median
 
 from prometheus_client import CollectorRegistry
 
+from bench.processes import say
 from exporter.app import SWITCH_INTERVAL
 from exporter.catalogue import Category, Phase, Reason, Stage
 from exporter.metrics import Recorder, Writer, exposition
@@ -89,6 +90,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as processes:
         for size in sizes:
+            say(f"scrapes: {size} targets")
             for line in processes.submit(measure, size).result():
                 sys.stdout.write(f"{json.dumps(line)}\n")
                 sys.stdout.flush()
@@ -145,6 +147,7 @@ class Bench:
         return exposition(self._registry, openmetrics=False)
 
     def _scrape(self, writer: str, probed: str, share: int, write: Write, rounds: int = ROUNDS) -> Scrape:
+        say(f"scrapes: {self._size} targets, by {writer}, probed since the last: {probed}")
         cpu, zipping, seen, text = [], [], [], b""
         for _ in range(rounds):
             self._probe(share)

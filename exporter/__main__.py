@@ -1,7 +1,6 @@
 """The command line."""
 
 import argparse
-import asyncio
 import codecs
 import json
 import logging
@@ -80,7 +79,7 @@ def _serve(options: argparse.Namespace) -> int:
         scheduled=options.schedule,
         freshness=options.freshness,
     )
-    asyncio.run(app.serve(config, served, _listening, lambda: load_config(options.config)))
+    app.run(app.serve(config, served, _listening, lambda: load_config(options.config)))
     return 0
 
 
@@ -120,7 +119,7 @@ def _demo(options: argparse.Namespace) -> int:
         # Lines would tear the table, which tells the same.
         logging.disable(logging.WARNING)
     with live_status(out) as show:
-        asyncio.run(app.demo(served, scenario, started, show))
+        app.run(app.demo(served, scenario, started, show))
     return 0
 
 
@@ -149,7 +148,7 @@ def _once(options: argparse.Namespace) -> int:
     known = {target.name: target for target in config.targets}
     if unknown := [name for name in options.targets if name not in known]:
         raise _UsageError(f"the config has no target {', '.join(unknown)}; it has {', '.join(known)}")
-    results = asyncio.run(app.once(config, [known[name] for name in options.targets or known]))
+    results = app.run(app.once(config, [known[name] for name in options.targets or known]))
     if options.format == "json":
         print(json.dumps([fields(result) for result in results], indent=2))
     else:
@@ -178,7 +177,7 @@ def _simulate(options: argparse.Namespace) -> int:
     def started(port: int) -> None:
         print(f"simulator plays {scenario.name!r} on port {port}; Ctrl-C ends it", flush=True)
 
-    asyncio.run(app.simulate(scenario, options.address, options.seed, started))
+    app.run(app.simulate(scenario, options.address, options.seed, started))
     return 0
 
 
@@ -199,7 +198,7 @@ def _rules(options: argparse.Namespace) -> int:
 def _drill(options: argparse.Namespace) -> int:
     if problem := drill_problem(options.code, options.duration):
         raise _UsageError(f"aadsts-exporter drill: {problem}")
-    begun, said = asyncio.run(app.drill(options.url, options.code, options.duration))
+    begun, said = app.run(app.drill(options.url, options.code, options.duration))
     print(said, file=sys.stdout if begun else sys.stderr)
     return 0 if begun else FAILED
 

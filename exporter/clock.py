@@ -1,6 +1,7 @@
 """Time as an argument: the only place that asks the machine what time it is."""
 
 import asyncio
+import math
 import time
 from typing import Protocol
 
@@ -31,4 +32,5 @@ class SystemClock:
         return time.time()
 
     async def sleep_until(self, when: float) -> None:
-        await asyncio.sleep(max(0.0, when - time.monotonic()))
+        # In whole milliseconds, which is what event loops count in; some of them round down.
+        await asyncio.sleep(max(0.0, math.ceil((when - time.monotonic()) * 1000) / 1000))

@@ -14,7 +14,7 @@ from typing import Any
 
 from exporter.minutes import Minutes
 from exporter.model import ProbeResult
-from exporter.report import fields
+from exporter.report import fields, fields_of_success
 
 SUCCESSES_PER_TARGET = 10
 FAILURES_PER_TARGET = 200
@@ -238,7 +238,7 @@ class History:
 
 def _values(result: ProbeResult) -> dict[str, Any]:
     if result.outcome.success:
-        return {name: value for name, value in fields(result).items() if name in OF_A_SUCCESS}
+        return fields_of_success(result)
     target, evidence = result.target, result.evidence
     return fields(result) | {
         "provider": target.provider,

@@ -2,8 +2,10 @@
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=64)
 def parse_http_date(text: str) -> float | None:
     """Unix time of a date; None where the text is none."""
     try:

@@ -34,7 +34,7 @@ def fields(result: ProbeResult) -> dict[str, Any]:
         "name": entry and entry.name,
         "error": (refusal and refusal.error) or None,
         "suberror": (refusal and refusal.suberror) or None,
-        "trace_id": (refusal and refusal.trace_id) or evidence.server_request_id or None,
+        "trace_id": _trace_id(result),
         "correlation_id": (refusal and refusal.correlation_id) or None,
         "timestamp": (refusal and refusal.timestamp) or None,
         "request_id": evidence.request_id,
@@ -46,11 +46,30 @@ def fields(result: ProbeResult) -> dict[str, Any]:
         "certificate_expiry": result.exchange.certificate_expiry and timestamp(result.exchange.certificate_expiry),
         "tls_version": result.exchange.tls_version or None,
         "cipher": result.exchange.cipher or None,
-        "phases_seconds": {phase: round(result.exchange.phases.get(phase, 0.0), 6) for phase in Phase},
+        "phases_seconds": _phases(result),
         "departures": [departure.sentence for departure in outcome.departures],
         "meaning": meaning,
         "action": action,
     }
+
+
+def fields_of_success(result: ProbeResult) -> dict[str, Any]:
+    """What of `fields` is worth its memory of an attempt that nobody will complain about."""
+    return {
+        "duration_seconds": round(result.duration, 6),
+        "status": result.evidence.status,
+        "trace_id": _trace_id(result),
+        "phases_seconds": _phases(result),
+    }
+
+
+def _trace_id(result: ProbeResult) -> str | None:
+    refusal = result.outcome.refusal
+    return (refusal and refusal.trace_id) or result.evidence.server_request_id or None
+
+
+def _phases(result: ProbeResult) -> dict[Phase, float]:
+    return {phase: round(result.exchange.phases.get(phase, 0.0), 6) for phase in Phase}
 
 
 def log_fields(result: ProbeResult) -> dict[str, Any]:

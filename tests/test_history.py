@@ -9,6 +9,7 @@ from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, to
 from exporter.history import (
     FAILURES_PER_TARGET,
     MAX_FAILURES,
+    OF_A_SUCCESS,
     ROOM,
     SUCCESSES_PER_TARGET,
     History,
@@ -16,6 +17,7 @@ from exporter.history import (
 )
 from exporter.minutes import COUNTED_MINUTES
 from exporter.model import Answer, ProbeResult
+from exporter.report import fields, fields_of_success
 
 FAILURE = refusal(50000, "server_error", 500)
 
@@ -151,3 +153,11 @@ async def test_the_memory_of_a_target_is_bounded() -> None:
         tracemalloc.stop()
 
     assert size < 2 << 20
+
+
+async def test_what_is_kept_of_a_success_is_what_everybody_is_told_of_it() -> None:
+    """It is made on its own, because there are so many; the history's file relies on these fields."""
+    result = (await results(token()))[0]
+
+    assert fields_of_success(result).keys() == OF_A_SUCCESS
+    assert fields_of_success(result).items() <= fields(result).items()

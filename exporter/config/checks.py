@@ -32,6 +32,7 @@ COMMON_KEYS = frozenset(
         "timeout",
         "confirmations",
         "ca_file",
+        "reuse_connection",
         "watch",
         "labels",
     }

@@ -94,6 +94,7 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target
         credential=_credential(entry.credential, provider.auth_method, folder) if entry.credential else None,
         secrets=tuple((name, _source(entry, name, folder)) for name in sorted(GRANTS[entry.grant].secrets)),
         expect=_expectation(entry),
+        reuse_connection=entry.reuse_connection,
         ca_file=folder / entry.ca_file if entry.ca_file else None,
         watch=tuple(ErrorCode(code) for code in entry.watch or ()),
         labels=tuple(sorted((entry.labels or {}).items())),

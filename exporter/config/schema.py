@@ -152,6 +152,9 @@ class TargetEntry(_presented(PRESENTED)):  # type: ignore[misc]
     confirmations: int | None = Field(
         None, ge=0, le=MAX_CONFIRMATIONS, description="Extra attempts an hour to be sure of an outage; 0 is none."
     )
+    reuse_connection: bool = Field(
+        False, description="Keep the connection for the target's next attempt; the default is a fresh one for each."
+    )
     ca_file: Text | None = Field(None, description="Authorities to trust in place of the system's.")
     watch: list[Code] | None = Field(None, description="Codes whose series start at 0, beside the provider's own.")
     labels: dict[LabelName, Text] | None = Field(None, description="Labels of token_probe_target_info.")

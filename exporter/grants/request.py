@@ -46,7 +46,8 @@ def get(attempt: Attempt, url: str) -> TokenRequest:
 def post(attempt: Attempt, url: str, own: Parameters) -> TokenRequest:
     """A request with a grant's own parameters, in which the client says who it is."""
     target = attempt.target
-    request = TokenRequest(url=url, form=own, headers=_headers(attempt), ca_file=target.ca_file)
+    keep = target.name if target.reuse_connection else ""
+    request = TokenRequest(url=url, form=own, headers=_headers(attempt), ca_file=target.ca_file, keep=keep)
     if target.credential is not None and attempt.proof is not None:
         client = Client(
             client_id=target.client_id,

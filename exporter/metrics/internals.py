@@ -2,13 +2,15 @@
 
 from array import array
 from collections.abc import Callable
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, metrics
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 from prometheus_client.values import MutexValue, ValueClass
+
+T = TypeVar("T")
 
 Metric = Counter | Gauge | Histogram | Summary
 """A family, or one labelled series of it: to the library both are the same."""
@@ -36,6 +38,13 @@ def series(family: Metric) -> list[Metric]:
     """The series of a family, in the order in which they were made."""
     inside: Any = family
     return list(inside._metrics.values()) if inside._labelnames else [family]
+
+
+def child(family: T, values: tuple[str, ...]) -> T | None:
+    """The series of a family with these label values, if it was made; without the checks that cost most of a look."""
+    inside: Any = family
+    made: T | None = inside._metrics.get(values)
+    return made
 
 
 def label_names(family: Metric) -> tuple[str, ...]:

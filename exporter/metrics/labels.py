@@ -6,6 +6,7 @@ from typing import TypeVar
 from prometheus_client import Counter, Gauge, Histogram, Summary
 
 from exporter.catalogue import REGISTERED_ERRORS
+from exporter.metrics import internals
 
 OTHER = "other"
 """Stands for label values that have no series of their own."""
@@ -15,7 +16,8 @@ Family = TypeVar("Family", Counter, Gauge, Histogram, Summary)
 
 def child(family: Family, *values: str) -> Family:
     """The series of a family with these label values."""
-    return family.labels(*map(safe, values))
+    labels = tuple(map(safe, values))
+    return internals.child(family, labels) or family.labels(*labels)
 
 
 @lru_cache(maxsize=65536)

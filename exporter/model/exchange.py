@@ -18,7 +18,7 @@ class TokenRequest:
     `hidden` are secrets that the request holds in another spelling. `after` is how many seconds to wait before it is
     sent. With `reusable_for` the request only prepares what is probed: the answer serves later attempts too for so many
     seconds, once a flow was content with it, and its time is nobody's latency. `client_certificate` is shown in the TLS
-    handshake.
+    handshake. `keep` names those among whom the connection is kept for the next request; '' is a connection of its own.
     """
 
     url: str
@@ -29,6 +29,7 @@ class TokenRequest:
     client_certificate: Certificate | None = None
     reusable_for: float = 0.0
     after: float = 0.0
+    keep: str = ""
 
     @property
     def method(self) -> str:

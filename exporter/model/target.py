@@ -73,6 +73,7 @@ class Target:
     secrets: tuple[tuple[str, SecretSource], ...] = ()
     expect: Expectation = Expectation()
     ca_file: Path | None = None
+    reuse_connection: bool = False
     watch: tuple[ErrorCode, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
 

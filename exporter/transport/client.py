@@ -2,18 +2,26 @@
 
 import asyncio
 from collections.abc import Mapping
+from ssl import SSLContext
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Self, cast
 from urllib.parse import urlencode
 
 import aiohttp
+from aiohttp import hdrs
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import RawResponseMessage
+from multidict import CIMultiDict
+from yarl import URL
 
 from exporter import __version__
 from exporter.catalogue import Reason, Stage
 from exporter.clock import Clock
 from exporter.model import Answer, Fault, Secret, TokenRequest, TokenResponse, TransportFailure, Unreadable
-from exporter.transport.connector import StagedConnector, current, note_chain
+from exporter.transport.connections import Connections
+from exporter.transport.connector import current, note_chain
 from exporter.transport.faults import FOREIGN, ExchangeError, fault_of
+from exporter.transport.http1 import receive, send
 from exporter.transport.progress import Progress
 from exporter.transport.trust import Trust
 
@@ -37,27 +45,16 @@ class Transport:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._trust = Trust(note_chain)
-        self._connector: StagedConnector
-        self._session: aiohttp.ClientSession
+        self._connections: Connections
 
     async def __aenter__(self) -> Self:
-        self._connector = StagedConnector()
-        self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_HEADERS,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            auto_decompress=False,
-        )
-        # One probe is one request: aiohttp would send a GET twice where the server closes without an answer.
-        self._session._retry_connection = False  # noqa: SLF001
+        self._connections = Connections()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._session.close()
-        await self._connector.cut_off()
+        await self._connections.close()
 
     async def send(self, request: TokenRequest, timeout: float) -> Answer:
         """Sends one request; the timeout in seconds covers the whole exchange. Never raises."""
@@ -68,7 +65,7 @@ class Transport:
         current.set((progress, context))
         try:
             async with asyncio.timeout(timeout):
-                return await self._exchange(request, progress)
+                return await self._exchange(request, context, progress)
         except FOREIGN as error:
             return TransportFailure(
                 fault=fault_of(error, progress.stage),
@@ -77,42 +74,53 @@ class Transport:
                 exchange=progress.exchange(),
             )
 
-    async def _exchange(self, request: TokenRequest, progress: Progress) -> TokenResponse:
-        async with self._session.request(
-            request.method,
-            request.url,
-            data=None if request.form is None else urlencode(_revealed(request.form)).encode(),
-            headers=_revealed(request.headers) + _content_type(request),
-            allow_redirects=False,
-        ) as response:
+    async def _exchange(self, request: TokenRequest, context: SSLContext, progress: Progress) -> TokenResponse:
+        url = URL(request.url)
+        connection = await self._connections.open(url, request.keep, context, progress)
+        # Only a connection that was given back has none.
+        protocol = cast("ResponseHandler", connection.protocol)
+        try:
+            await send(protocol, request.method, url, _headers(request), _body(request))
+            head, body = await receive(protocol)
             progress.enter(Stage.BODY)
-            progress.status = response.status
-            progress.headers = _fields(response)
-            body = await _read(response)
-            return TokenResponse(
-                status=response.status, headers=progress.headers, body=body, exchange=progress.exchange()
-            )
+            progress.status = head.code
+            progress.headers = _fields(head)
+            content = await _read(head, body)
+            connection.release()
+        finally:
+            connection.close()
+        return TokenResponse(status=head.code, headers=progress.headers, body=content, exchange=progress.exchange())
 
 
-def _fields(response: aiohttp.ClientResponse) -> Mapping[str, str]:
+def _headers(request: TokenRequest) -> CIMultiDict[str]:
+    headers = CIMultiDict(_HEADERS)
+    headers.extend(_revealed(request.headers))
+    if not request.keep:
+        headers[hdrs.CONNECTION] = "close"
+    if request.form is not None:
+        headers[hdrs.CONTENT_TYPE] = "application/x-www-form-urlencoded"
+    return headers
+
+
+def _body(request: TokenRequest) -> bytes | None:
+    return None if request.form is None else urlencode(_revealed(request.form)).encode()
+
+
+def _fields(head: RawResponseMessage) -> Mapping[str, str]:
     """The header fields by name in lower case; repeated ones as one list (RFC 9110 section 5.3)."""
-    return MappingProxyType({name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers})
+    return MappingProxyType({name.lower(): ", ".join(head.headers.getall(name)) for name in head.headers})
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+async def _read(head: RawResponseMessage, body: aiohttp.StreamReader) -> bytes:
+    if head.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise ExchangeError(Fault(Stage.BODY, Reason.UNEXPECTED_ENCODING))
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_BODY:
+    content = bytearray()
+    async for chunk in body.iter_any():
+        content += chunk
+        if len(content) > MAX_BODY:
             raise ExchangeError(Fault(Stage.BODY, Reason.TOO_LARGE))
-    return bytes(body)
+    return bytes(content)
 
 
 def _revealed(parameters: tuple[tuple[str, str | Secret], ...]) -> list[tuple[str, str]]:
     return [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in parameters]
-
-
-def _content_type(request: TokenRequest) -> list[tuple[str, str]]:
-    return [] if request.form is None else [("Content-Type", "application/x-www-form-urlencoded")]

@@ -1,14 +1,13 @@
 """A connector for aiohttp that resolves, connects and shakes hands in steps that can be told apart."""
 
-import asyncio
 import socket
 import ssl
 from contextvars import ContextVar
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
-import aiodns
 import aiohappyeyeballs
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -17,16 +16,15 @@ from exporter.catalogue import Reason, Stage
 from exporter.model import Fault
 from exporter.transport.faults import ExchangeError
 from exporter.transport.progress import Progress
+from exporter.transport.resolver import FreshResolver
+from exporter.transport.tls import TlsTransport, shake_hands
 
 MAX_ADDRESSES = 16
 NEXT_ADDRESS_AFTER = 0.25
 """Seconds before the next address is tried as well (RFC 8305 section 5)."""
 
-HANDSHAKE_TIMEOUT = 86400.0
-"""asyncio's own limit, out of the way: the deadline of the whole exchange is the one that counts."""
-
-SHUTDOWN_TIMEOUT = 0.1
-"""Seconds that a TLS connection may take to say goodbye; a peer that stalls would hold its descriptor for 30."""
+KEPT_FOR = 120.0
+"""Seconds for which an idle connection is kept, at the most: firewalls forget without a word."""
 
 Address = tuple[int, socket.SocketKind, int, str, tuple[Any, ...]]
 
@@ -35,18 +33,16 @@ current: ContextVar[tuple[Progress, ssl.SSLContext]] = ContextVar("current")
 
 
 class StagedConnector(aiohttp.BaseConnector):
-    """Makes one fresh connection a request, and tells the current exchange's progress of each step."""
+    """Opens connections, and tells the current exchange's progress of each step; keeps them for a while, if asked to.
 
-    def __init__(self) -> None:
+    `opened_by` is the progress of the exchange that opened a connection.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
         # The schedule limits how many probes run; a second limit here would wait unseen inside a probe's latency.
-        super().__init__(force_close=True, limit=0)
-        self._opened: WeakSet[asyncio.Transport] = WeakSet()
-
-    async def cut_off(self) -> None:
-        """Ends whatever still says goodbye: what outlives the loop is never closed."""
-        for transport in list(self._opened):
-            transport.abort()
-        await asyncio.sleep(0)
+        limits: dict[str, Any] = {"keepalive_timeout": KEPT_FOR} if keep else {"force_close": True}
+        super().__init__(limit=0, **limits)
+        self.opened_by: WeakKeyDictionary[ResponseHandler, Progress] = WeakKeyDictionary()
 
     async def _create_connection(
         self,
@@ -67,25 +63,20 @@ class StagedConnector(aiohttp.BaseConnector):
             progress.address = str(connection.getpeername()[0])
             if req.is_ssl():
                 progress.enter(Stage.TLS)
-                protocol = await self._open(
-                    connection,
-                    ssl=context,
-                    server_hostname=host.rstrip("."),
-                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
-                    ssl_shutdown_timeout=SHUTDOWN_TIMEOUT,
-                )
+                protocol = await self._open_tls(connection, context, host.rstrip("."))
                 _note_agreement(progress, protocol)
             else:
-                protocol = await self._open(connection)
+                _, protocol = await self._loop.create_connection(self._factory, sock=connection)
         except BaseException:
             connection.close()
             raise
         progress.enter(Stage.HEADERS)
+        self.opened_by[protocol] = progress
         return protocol
 
-    async def _open(self, connection: socket.socket, **tls: Any) -> ResponseHandler:
-        transport, protocol = await self._loop.create_connection(self._factory, sock=connection, **tls)
-        self._opened.add(transport)
+    async def _open_tls(self, connection: socket.socket, context: ssl.SSLContext, host: str) -> ResponseHandler:
+        protocol = self._factory()
+        TlsTransport(await shake_hands(context, connection, host), protocol)
         return protocol
 
 
@@ -93,7 +84,7 @@ async def _resolve(host: str, port: int) -> list[Address]:
     """The addresses of a host, asked for afresh: a resolver that is kept answers out of a cache of its own."""
     if (literal := _literal(host, port)) is not None:
         return [literal]
-    resolver = aiodns.DNSResolver()
+    resolver = FreshResolver()
     try:
         found = await resolver.getaddrinfo(host, port=port, type=socket.SOCK_STREAM)
     finally:
@@ -106,6 +97,7 @@ async def _resolve(host: str, port: int) -> list[Address]:
     ]
 
 
+@lru_cache(maxsize=4096)
 def _literal(host: str, port: int) -> Address | None:
     try:
         version = ip_address(host).version

@@ -52,6 +52,13 @@ class Progress:
         self._stop()
         self.stage = stage
 
+    def take_up(self, opened: "Progress") -> None:
+        """Goes over the connection that another exchange opened."""
+        self.address, self.chain = opened.address, opened.chain
+        self.tls_version, self.cipher = opened.tls_version, opened.cipher
+        # The little that looking for it took counts as the provider's time: no phase but the request's was there.
+        self.stage = Stage.HEADERS
+
     def exchange(self) -> Exchange:
         """What happened so far; the phases add up to the time since the start."""
         self._stop()

@@ -1,0 +1,66 @@
+"""Which connection a request goes over: one of its own, or the one that those keep who share its name."""
+
+import asyncio
+import selectors
+import ssl
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from yarl import URL
+
+from exporter.catalogue import Stage
+from exporter.transport.connector import StagedConnector
+from exporter.transport.progress import Progress
+
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None)
+"""None of aiohttp's own: the deadline of the whole exchange is the one that counts."""
+
+
+class Connections:
+    """Opens connections, and keeps those that are to be kept; each name, and each trust, has a pool of its own."""
+
+    def __init__(self) -> None:
+        self._fresh = StagedConnector(keep=False)
+        self._kept: dict[str, tuple[ssl.SSLContext, StagedConnector]] = {}
+
+    async def open(self, url: URL, keep: str, context: ssl.SSLContext, progress: Progress) -> Connection:
+        """A connection to a URL's host: kept under a name, or of its own where the name is ''. Raises OSError."""
+        connector = await self._pool(keep, context) if keep else self._fresh
+        where = aiohttp.ClientRequest("POST", url, loop=asyncio.get_running_loop())
+        while True:
+            connection = await connector.connect(where, [], _NO_TIMEOUT)
+            if progress.stage is Stage.HEADERS:
+                return connection
+            protocol = connection.protocol
+            if protocol is not None and _quiet(protocol):
+                progress.take_up(connector.opened_by[protocol])
+                return connection
+            connection.close()
+
+    async def forget(self, keep: str) -> None:
+        """Closes what is kept under a name."""
+        if keep in self._kept:
+            _, connector = self._kept.pop(keep)
+            await connector.close()
+
+    async def close(self) -> None:
+        """Closes everything."""
+        await self._fresh.close()
+        for name in tuple(self._kept):
+            await self.forget(name)
+
+    async def _pool(self, keep: str, context: ssl.SSLContext) -> StagedConnector:
+        if keep in self._kept and self._kept[keep][0] is not context:
+            # Whom the target trusts has changed: nobody goes on with those whom it trusted before.
+            await self.forget(keep)
+        return self._kept.setdefault(keep, (context, StagedConnector(keep=True)))[1]
+
+
+def _quiet(protocol: ResponseHandler) -> bool:
+    """Whether a kept connection is as it was left: the server has neither closed it nor said something unasked."""
+    if protocol.transport is None:
+        return False
+    with selectors.DefaultSelector() as selector:
+        selector.register(protocol.transport.get_extra_info("socket").fileno(), selectors.EVENT_READ)
+        return not selector.select(0)
