@@ -1,6 +1,7 @@
 """Real servers on loopback: ones that misbehave byte by byte, and ones that speak TLS."""
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,8 +17,10 @@ Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 
 
 @asynccontextmanager
-async def raw_server(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Listens while the block runs and treats each connection as told; yields the port."""
+async def raw_server(
+    behaviour: Behaviour, tls: ssl.SSLContext | None = None, listener: socket.socket | None = None
+) -> AsyncIterator[int]:
+    """Listens while the block runs, on loopback or as told, and treats each connection as told; yields the port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -31,7 +34,7 @@ async def raw_server(behaviour: Behaviour, tls: ssl.SSLContext | None = None) ->
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(serve, sock=listener or listening(), ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -39,6 +42,18 @@ async def raw_server(behaviour: Behaviour, tls: ssl.SSLContext | None = None) ->
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def listening(host: str = "127.0.0.1", port: int = 0, receive_buffer: int = 0) -> socket.socket:
+    """A socket that listens; a receive buffer of 0 is as large as the system likes."""
+    # asyncio sends without delay only on what says that it is TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if receive_buffer:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen()
+    return listener
 
 
 def answering(answer: bytes) -> Behaviour:

@@ -126,6 +126,7 @@ class Reason(StrEnum):
     MISSING = "missing"
     NO_ADDRESS = "no_address"
     NO_PORTS = "no_ports"
+    NOT_HTTP = "not_http"
     NOT_JSON = "not_json"
     NOT_OBJECT = "not_object"
     NOT_TLS = "not_tls"
@@ -170,8 +171,8 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.TIMEOUT,
             Reason.UNTRUSTED,
         ),
-        Stage.SEND: (Reason.FAILED, Reason.RESET, Reason.TIMEOUT),
-        Stage.HEADERS: (Reason.CLOSED, Reason.INVALID, Reason.RESET, Reason.TIMEOUT),
+        Stage.SEND: (Reason.TIMEOUT,),
+        Stage.HEADERS: (Reason.CLOSED, Reason.INVALID, Reason.NOT_HTTP, Reason.RESET, Reason.TIMEOUT),
         Stage.BODY: (
             Reason.INVALID_FRAMING,
             Reason.RESET,

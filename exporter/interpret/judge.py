@@ -31,7 +31,9 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 _BASIC = re.compile(r"(?:^|,)\s*basic(?:\s|,|$)", re.IGNORECASE)  # a scheme of RFC 9110 section 11.6.1's list
 _TOKEN = re.compile(r"[\x20-\x7e]+")  # RFC 6749 appendix A.12
 
-_PROTOCOL_REASONS = frozenset({Reason.INVALID, Reason.INVALID_FRAMING, Reason.TOO_LARGE, Reason.UNEXPECTED_ENCODING})
+_PROTOCOL_REASONS = frozenset(
+    {Reason.INVALID, Reason.INVALID_FRAMING, Reason.NOT_HTTP, Reason.TOO_LARGE, Reason.UNEXPECTED_ENCODING}
+)
 
 
 def judge_token(answer: Answer, request: TokenRequest, expect: Expectation) -> Outcome:

@@ -1,7 +1,7 @@
 """One request, one answer: a whole HTTP response, or the stage and reason why there is none."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ssl import SSLContext
 from types import MappingProxyType, TracebackType
 from typing import Self, cast
@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import hdrs
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from multidict import CIMultiDict
 from yarl import URL
@@ -23,6 +22,7 @@ from exporter.transport.connector import current, note_chain
 from exporter.transport.faults import FOREIGN, ExchangeError, fault_of
 from exporter.transport.http1 import receive, send
 from exporter.transport.progress import Progress
+from exporter.transport.protocol import AnswerProtocol
 from exporter.transport.trust import Trust
 
 MAX_BODY = 64 * 1024
@@ -39,16 +39,18 @@ _HEADERS = {
 class Transport:
     """Sends requests: no retry, no redirect followed, no cookie kept, no proxy of the environment, a capped body.
 
-    Use as an asynchronous context manager.
+    Use as an asynchronous context manager. `name_servers` are asked in place of the system's: `address` or
+    `address:port`.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, name_servers: Sequence[str] = ()) -> None:
         self._clock = clock
+        self._name_servers = name_servers
         self._trust = Trust(note_chain)
         self._connections: Connections
 
     async def __aenter__(self) -> Self:
-        self._connections = Connections()
+        self._connections = Connections(self._name_servers)
         return self
 
     async def __aexit__(
@@ -68,7 +70,7 @@ class Transport:
                 return await self._exchange(request, context, progress)
         except FOREIGN as error:
             return TransportFailure(
-                fault=fault_of(error, progress.stage),
+                fault=fault_of(error, progress.stage, is_acknowledged=progress.is_acknowledged),
                 status=progress.status,
                 headers=progress.headers,
                 exchange=progress.exchange(),
@@ -78,7 +80,8 @@ class Transport:
         url = URL(request.url)
         connection = await self._connections.open(url, request.keep, context, progress)
         # Only a connection that was given back has none.
-        protocol = cast("ResponseHandler", connection.protocol)
+        protocol = cast("AnswerProtocol", connection.protocol)
+        protocol.begin(progress)
         try:
             await send(protocol, request.method, url, _headers(request), _body(request))
             head, body = await receive(protocol)

@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 import ssl
+from collections.abc import Sequence
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -20,8 +21,9 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None)
 class Connections:
     """Opens connections, and keeps those that are to be kept; each name, and each trust, has a pool of its own."""
 
-    def __init__(self) -> None:
-        self._fresh = StagedConnector(keep=False)
+    def __init__(self, name_servers: Sequence[str]) -> None:
+        self._name_servers = name_servers
+        self._fresh = StagedConnector(name_servers, keep=False)
         self._kept: dict[str, tuple[ssl.SSLContext, StagedConnector]] = {}
 
     async def open(self, url: URL, keep: str, context: ssl.SSLContext, progress: Progress) -> Connection:
@@ -54,7 +56,7 @@ class Connections:
         if keep in self._kept and self._kept[keep][0] is not context:
             # Whom the target trusts has changed: nobody goes on with those whom it trusted before.
             await self.forget(keep)
-        return self._kept.setdefault(keep, (context, StagedConnector(keep=True)))[1]
+        return self._kept.setdefault(keep, (context, StagedConnector(self._name_servers, keep=True)))[1]
 
 
 def _quiet(protocol: ResponseHandler) -> bool:

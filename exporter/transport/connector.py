@@ -2,8 +2,9 @@
 
 import socket
 import ssl
+from collections.abc import Sequence
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,6 +17,7 @@ from exporter.catalogue import Reason, Stage
 from exporter.model import Fault
 from exporter.transport.faults import ExchangeError
 from exporter.transport.progress import Progress
+from exporter.transport.protocol import AnswerProtocol
 from exporter.transport.resolver import FreshResolver
 from exporter.transport.tls import TlsTransport, shake_hands
 
@@ -38,10 +40,11 @@ class StagedConnector(aiohttp.BaseConnector):
     `opened_by` is the progress of the exchange that opened a connection.
     """
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, name_servers: Sequence[str], *, keep: bool) -> None:
         # The schedule limits how many probes run; a second limit here would wait unseen inside a probe's latency.
         limits: dict[str, Any] = {"keepalive_timeout": KEPT_FOR} if keep else {"force_close": True}
         super().__init__(limit=0, **limits)
+        self._name_servers = name_servers
         self.opened_by: WeakKeyDictionary[ResponseHandler, Progress] = WeakKeyDictionary()
 
     async def _create_connection(
@@ -53,7 +56,7 @@ class StagedConnector(aiohttp.BaseConnector):
         """Extension point of `BaseConnector`, as aiohttp's own connectors use it."""
         progress, context = current.get()
         host, port = req.url.raw_host or "", req.url.port or 0
-        addresses = await _resolve(host, port)
+        addresses = await _resolve(host, port, self._name_servers)
         progress.enter(Stage.CONNECT)
         connection = await aiohappyeyeballs.start_connection(
             addresses[:MAX_ADDRESSES], happy_eyeballs_delay=NEXT_ADDRESS_AFTER, interleave=1
@@ -66,7 +69,7 @@ class StagedConnector(aiohttp.BaseConnector):
                 protocol = await self._open_tls(connection, context, host.rstrip("."))
                 _note_agreement(progress, protocol)
             else:
-                _, protocol = await self._loop.create_connection(self._factory, sock=connection)
+                _, protocol = await self._loop.create_connection(partial(AnswerProtocol, self._loop), sock=connection)
         except BaseException:
             connection.close()
             raise
@@ -75,16 +78,16 @@ class StagedConnector(aiohttp.BaseConnector):
         return protocol
 
     async def _open_tls(self, connection: socket.socket, context: ssl.SSLContext, host: str) -> ResponseHandler:
-        protocol = self._factory()
+        protocol = AnswerProtocol(self._loop)
         TlsTransport(await shake_hands(context, connection, host), protocol)
         return protocol
 
 
-async def _resolve(host: str, port: int) -> list[Address]:
+async def _resolve(host: str, port: int, name_servers: Sequence[str]) -> list[Address]:
     """The addresses of a host, asked for afresh: a resolver that is kept answers out of a cache of its own."""
     if (literal := _literal(host, port)) is not None:
         return [literal]
-    resolver = FreshResolver()
+    resolver = FreshResolver(nameservers=name_servers)
     try:
         found = await resolver.getaddrinfo(host, port=port, type=socket.SOCK_STREAM)
     finally:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import aiohttp
 from aiodns.error import ARES_ENODATA, ARES_ENONAME, ARES_ENOTFOUND, ARES_ETIMEOUT, DNSError
+from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
 
 from exporter.catalogue import Reason, Stage
 from exporter.model import Fault
@@ -33,6 +34,7 @@ _RESOLVING: Mapping[int, Reason] = MappingProxyType(
 
 _CONNECTING: Mapping[int | None, Reason] = MappingProxyType(
     {
+        errno.EAFNOSUPPORT: Reason.UNREACHABLE,
         errno.ECONNREFUSED: Reason.REFUSED,
         errno.ECONNRESET: Reason.RESET,
         errno.EHOSTUNREACH: Reason.UNREACHABLE,
@@ -67,12 +69,12 @@ class ExchangeError(Exception):
         self.fault = fault
 
 
-FOREIGN = (ExchangeError, OSError, EOFError, ValueError, aiohttp.ClientError, DNSError)
+FOREIGN = (ExchangeError, OSError, EOFError, ValueError, aiohttp.ClientError, HttpProcessingError, DNSError)
 """What an exchange can raise. TimeoutError and ssl.SSLError are OSErrors; EOFError comes of a torn TLS stream."""
 
 
-def fault_of(error: BaseException, stage: Stage) -> Fault:
-    """The fault that an exception raised at this stage stands for."""
+def fault_of(error: BaseException, stage: Stage, *, is_acknowledged: bool = True) -> Fault:
+    """The fault that an exception raised at this stage stands for; is what was sent acknowledged by the other side?"""
     if isinstance(error, ExchangeError):
         return error.fault
     if isinstance(error, aiohttp.ClientOSError) and isinstance(error.__cause__, OSError):
@@ -83,7 +85,13 @@ def fault_of(error: BaseException, stage: Stage) -> Fault:
     if stage is Stage.DNS and _out_of_descriptors():
         # c-ares says no more than that it could not reach a name server.
         return Fault(Stage.LOCAL, Reason.FD_EXHAUSTED)
-    return Fault(stage, _reason(error, stage))
+    if stage is Stage.HEADERS and isinstance(error, ssl.SSLError):
+        # In TLS 1.3 a server judges the client once the client's own handshake is over (RFC 8446 section 4.4.2.4).
+        stage = Stage.TLS
+    reason = _reason(error, stage)
+    if stage is Stage.HEADERS and reason is Reason.TIMEOUT and not is_acknowledged:
+        stage = Stage.SEND
+    return Fault(stage, reason)
 
 
 def _out_of_descriptors() -> bool:
@@ -124,6 +132,6 @@ def _reason(error: BaseException, stage: Stage) -> Reason:
             # aiohttp reports a malformed answer as a ClientResponseError whose status 400 is its own.
             return Reason.RESET if reset else Reason.INVALID
         case _:
-            if isinstance(error.__cause__, aiohttp.http_exceptions.TransferEncodingError):
+            if isinstance(error, HttpProcessingError) or isinstance(error.__cause__, TransferEncodingError):
                 return Reason.INVALID_FRAMING
             return Reason.RESET if reset else Reason.TRUNCATED

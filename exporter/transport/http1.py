@@ -20,7 +20,6 @@ from exporter.transport.faults import ExchangeError
 
 async def send(protocol: ResponseHandler, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None) -> None:
     """Sends one request. Raises ValueError where a header cannot be sent."""
-    protocol.set_response_params(read_until_eof=True, auto_decompress=False)
     head = CIMultiDict({hdrs.HOST: url.host_port_subcomponent or ""})
     head.extend(headers)
     if body is not None:

@@ -30,6 +30,7 @@ class Progress:
         "chain",
         "cipher",
         "headers",
+        "is_acknowledged",
         "stage",
         "status",
         "tls_version",
@@ -44,6 +45,7 @@ class Progress:
         self.chain: tuple[int, bytes] | None = None
         self.tls_version = ""
         self.cipher = ""
+        self.is_acknowledged = True
         self.status: int | None = None
         self.headers: Mapping[str, str] = MappingProxyType({})
 

@@ -515,6 +515,7 @@ def test_an_expected_refusal_has_departures_too() -> None:
 ON_THE_WIRE = (Stage.LOCAL, Stage.DNS, Stage.CONNECT, Stage.TLS, Stage.SEND, Stage.HEADERS, Stage.BODY)
 BROKEN_PROTOCOL = {
     (Stage.HEADERS, Reason.INVALID),
+    (Stage.HEADERS, Reason.NOT_HTTP),
     (Stage.BODY, Reason.INVALID_FRAMING),
     (Stage.BODY, Reason.TOO_LARGE),
     (Stage.BODY, Reason.UNEXPECTED_ENCODING),

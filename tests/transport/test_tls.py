@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Behaviour, Outcome]] = {
     "closes before the head": (answer(b""), CLOSED),
     "closes before the head without a goodbye": (answer(b"", goodbye=False), CLOSED),
     "resets before the head": (answer_with_a_reset, RESET),
-    "sends no record": (answer_with_nonsense, (Stage.HEADERS, Reason.INVALID)),
+    "sends no record": (answer_with_nonsense, (Stage.TLS, Reason.NOT_TLS)),
     "ends within the body": (answer(long(10)[:-8]), TRUNCATED),
     "ends within the body without a goodbye": (answer(long(10)[:-8], goodbye=False), TRUNCATED),
     "ends the body by its goodbye": (answer(b"HTTP/1.1 200 OK\r\n\r\n{}"), 2),
