@@ -24,6 +24,7 @@ from exporter.rules import Settings, render
 from exporter.secrets import read
 from exporter.shard import Shard, ordinal
 from exporter.simulator import QUIET, Scenario, load_scenario
+from exporter.state import state_problem
 from exporter.terminal import console, live_status, print_explanation, print_results
 from exporter.transport import load_authorities
 
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _serve(options: argparse.Namespace) -> int:
     config = _load(options.config)
+    for warning in config.warnings:
+        log.warning(warning)
     log.info("starting", extra={"version": __version__, "targets": len(config.targets)})
     served = app.Options(
         address=options.address,
@@ -130,6 +133,8 @@ def _check(options: argparse.Namespace) -> int:
         raise _UsageError("\n".join(f"{options.config}: {problem}" for problem in problems))
     for target in config.targets:
         print(f"{target.name}: {target.grant} at {target.endpoint.url}, every {target.interval:g} s")
+    for warning in config.warnings:
+        print(f"warning: {warning}")
     print(f"{options.config}: {len(config.targets)} targets, no problem found")
     return 0
 
@@ -138,6 +143,11 @@ def _unusable(target: Target) -> list[str]:
     problems = []
     if target.credential is not None and isinstance(secret := read(target.credential.source), Unreadable):
         problems.append(f"its secret cannot be read: {secret.problem}")
+    for name, source in target.secrets:
+        if isinstance(presented := read(source), Unreadable):
+            problems.append(f"its {name} cannot be read: {presented.problem}")
+    if target.state_file is not None and (problem := state_problem(target.state_file)):
+        problems.append(f"its state_file is of no use: {problem}")
     if target.ca_file is not None and isinstance(authorities := load_authorities(target.ca_file), Unreadable):
         problems.append(f"its ca_file is of no use: {authorities.problem}")
     return problems

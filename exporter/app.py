@@ -32,6 +32,7 @@ from exporter.reload import Load, Reloader
 from exporter.secrets import read
 from exporter.shard import ALONE, Shard
 from exporter.simulator import Scenario, Simulator, parse_scenario
+from exporter.state import Keeper
 from exporter.status import TargetStatus
 from exporter.transport import Transport
 from exporter.web import Listener, Reload, make_app
@@ -94,7 +95,13 @@ GARBAGE_THRESHOLDS = (10_000, 20, 50)
 @asynccontextmanager
 async def _prober(clock: Clock) -> AsyncIterator[Prober]:
     async with Transport(clock) as transport:
-        yield Prober(send=transport.send, read=read, clock=clock, new_id=lambda: str(uuid4()))
+        prober = Prober(
+            send=transport.send, read=read, hold=Keeper(clock).hold, clock=clock, new_id=lambda: str(uuid4())
+        )
+        try:
+            yield prober
+        finally:
+            await prober.finish()
 
 
 Show = Callable[[Sequence[TargetStatus], float], None]

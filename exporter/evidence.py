@@ -18,7 +18,7 @@ HALF_A_SECOND = 0.5
 
 _TOKENS = re.compile(
     # The name as a JSON string, also one within a string, or as a form parameter; then the value up to its end.
-    r"""((?:access_token|refresh_token|id_token|device_code|assertion)(?:\\*(["'])\s*:\s*\\*\2|=))"""
+    r"""((?:_token|device_code|user_code|assertion|password)(?:\\*(["'])\s*:\s*\\*\2|=))"""
     r"""(?(2)(?:(?!\2)[^\\]|\\.)*|[^&\s]*)""",
     re.DOTALL,
 )

@@ -1,27 +1,36 @@
 """Drives one grant's flow through `send`, and times it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from exporter import evidence
 from exporter.catalogue import Category, Reason, Stage
 from exporter.clock import Clock
-from exporter.grants import GRANTS
+from exporter.grants import GRANTS, remembers
+from exporter.interpret import with_taken
 from exporter.model import (
     Answer,
     Attempt,
     Evidence,
     Exchange,
+    Fault,
     Flow,
+    Memory,
     Outcome,
     ProbeResult,
     ProofSource,
     Reading,
     Secret,
+    State,
     Target,
     TokenRequest,
+    TransportFailure,
     Unreadable,
+    Unsent,
 )
 
 Send = Callable[[TokenRequest, float], Awaitable[Answer]]
@@ -29,6 +38,27 @@ Send = Callable[[TokenRequest, float], Awaitable[Answer]]
 
 ReadProof = Callable[[ProofSource], Reading | Unreadable]
 """What proves who somebody is, as it is now, or why it cannot be read."""
+
+
+class Held(Protocol):
+    """What a target remembers, in the hands of the one attempt that may change it."""
+
+    @property
+    def state(self) -> State:
+        """What was remembered last."""
+        ...
+
+    async def prepare(self, state: State) -> Unreadable | None:
+        """Keeps this, and makes sure that more can be kept; or tells what is in the way."""
+        ...
+
+    async def keep(self, state: State) -> Unreadable | None:
+        """Keeps this, or tells what is in the way."""
+        ...
+
+
+Hold = Callable[[Target], AbstractAsyncContextManager[Held | Unreadable]]
+"""Waits until no other attempt has what the target remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +79,72 @@ class _Conversation:
     seconds: float
 
 
+_TOO_SHORT = TransportFailure(fault=Fault(Stage.LOCAL, Reason.TIMEOUT_TOO_SHORT))
+"""The answer to a request that would have to wait longer than there is time."""
+
+
 @dataclass(slots=True)
 class Prober:
-    """Makes attempts. Clock, secrets, ids and the way to send are arguments; so is all else that differs."""
+    """Makes attempts. Clock, secrets, ids, memory and the way to send are arguments; so is all else that differs."""
 
     send: Send
     read: ReadProof
+    hold: Hold
     clock: Clock
     new_id: Callable[[], str]
     _reusable: dict[tuple[str, Path | None], tuple[Answer, float]] = field(default_factory=dict)
+    _spending: set[asyncio.Task[ProbeResult]] = field(default_factory=set)
 
     async def probe(self, target: Target, timeout: float | None = None) -> ProbeResult:
         """Makes one attempt within the target's timeout, or a shorter one. Seconds."""
-        attempt = self._attempt(target)
-        if isinstance(attempt, ProbeResult):
-            return attempt
         within = min(target.timeout, timeout or target.timeout)
+        grant = GRANTS[target.grant]
+        if grant.memory is not None and remembers(grant, target.state_file is not None):
+            return await self._remember(target, grant.memory, within)
+        attempt = self._attempt(target)
+        return attempt if isinstance(attempt, ProbeResult) else await self._make(attempt, within)
+
+    async def finish(self) -> None:
+        """Waits for the attempts that must not end half way: what they spend, they must be able to replace."""
+        while self._spending:
+            await asyncio.wait(self._spending)
+
+    async def _remember(self, target: Target, memory: Memory, within: float) -> ProbeResult:
+        """Makes an attempt that depends on earlier ones; one of a target at a time."""
+        async with AsyncExitStack() as stack:
+            held = await stack.enter_async_context(self.hold(target))
+            if isinstance(held, Unreadable):
+                return self._unsent(target, _unusable(held))
+            attempt = self._attempt(target)
+            if isinstance(attempt, ProbeResult):
+                return attempt
+            # In a thread: to compare fingerprints is slow on purpose.
+            begun = await asyncio.to_thread(memory.begin, attempt, held.state)
+            if isinstance(begun, Unsent):
+                return self._unsent(target, begun)
+            if problem := await held.prepare(begun[1]):
+                return self._unsent(target, _unusable(problem))
+            spend = self._spend(stack.pop_all(), held, memory, begun, within)
+        spending = asyncio.create_task(spend)
+        self._spending.add(spending)
+        spending.add_done_callback(self._spending.discard)
+        return await asyncio.shield(spending)
+
+    async def _spend(
+        self, holding: AsyncExitStack, held: Held, memory: Memory, begun: tuple[Attempt, State], within: float
+    ) -> ProbeResult:
+        """Presents what may work only once, and keeps what came of it."""
+        attempt, state = begun
+        async with holding:
+            result = await self._make(attempt, within)
+            problem = await held.keep(memory.end(state, result.outcome))
+        if problem is None:
+            return replace(result, outcome=replace(result.outcome, renewed=None))
+        outcome = _failed(_unusable(problem))
+        return replace(result, outcome=outcome, evidence=replace(result.evidence, body=problem.problem))
+
+    async def _make(self, attempt: Attempt, within: float) -> ProbeResult:
+        target = attempt.target
         done = await self._converse(GRANTS[target.grant].steps(attempt), self.clock.monotonic() + within)
         request, answer = done.told.request, done.told.answer
         return ProbeResult(
@@ -81,24 +161,33 @@ class Prober:
 
     def _attempt(self, target: Target) -> Attempt | ProbeResult:
         """An attempt with all that it needs, or its result where something cannot be read."""
-        now, request_id = self.clock.time(), self.new_id()
         proof = self.read(target.credential.source) if target.credential else None
         if isinstance(proof, Unreadable):
-            return _without_secret(target, request_id, now, proof)
+            return self._unsent(target, _unreadable(proof))
         secrets = {}
         for name, source in target.secrets:
             read = self.read(source)
             if isinstance(read, Unreadable):
-                return _without_secret(target, request_id, now, read)
+                return self._unsent(target, _unreadable(read))
             if isinstance(read.proof, Secret):
                 secrets[name] = read.proof
         return Attempt(
             target=target,
-            request_id=request_id,
-            now=now,
+            request_id=self.new_id(),
+            now=self.clock.time(),
             new_id=self.new_id,
             proof=proof.proof if proof else None,
             secrets=secrets,
+        )
+
+    def _unsent(self, target: Target, unsent: Unsent) -> ProbeResult:
+        return ProbeResult(
+            target=target,
+            started_at=self.clock.time(),
+            duration=0.0,
+            outcome=_failed(unsent),
+            evidence=Evidence(endpoint=target.endpoint.url, request_id=self.new_id(), body=unsent.problem),
+            exchange=Exchange(),
         )
 
     async def _converse(self, flow: Flow, deadline: float) -> _Conversation:
@@ -121,10 +210,14 @@ class Prober:
 
     async def _speak(self, request: TokenRequest, deadline: float) -> _Spoken:
         if request.after:
-            await self.clock.sleep_until(min(deadline, self.clock.monotonic() + request.after))
+            send_at = self.clock.monotonic() + request.after
+            if send_at >= deadline:
+                return _Spoken(request, _TOO_SHORT, 0.0)
+            await self.clock.sleep_until(send_at)
         began = self.clock.monotonic()
         received = self._reused(request, began) or await self.send(request, deadline - began)
-        return _Spoken(request, evidence.masked(received, request.secrets), self.clock.monotonic() - began)
+        answer = evidence.masked(with_taken(received, request), request.secrets)
+        return _Spoken(request, answer, self.clock.monotonic() - began)
 
     def _keep(self, spoken: _Spoken) -> None:
         """Keeps the answer to what may be reused: the flow was content with it, so it is sound."""
@@ -149,15 +242,16 @@ def _telling(last: _Spoken, probed: Sequence[_Spoken], outcome: Outcome) -> _Spo
     return last
 
 
-def _without_secret(target: Target, request_id: str, started_at: float, secret: Unreadable) -> ProbeResult:
-    return ProbeResult(
-        target=target,
-        started_at=started_at,
-        duration=0.0,
-        outcome=Outcome.failed(Category.LOCAL, Stage.LOCAL, Reason.SECRET_UNREADABLE),
-        evidence=Evidence(endpoint=target.endpoint.url, request_id=request_id, body=secret.problem),
-        exchange=Exchange(),
-    )
+def _unreadable(secret: Unreadable) -> Unsent:
+    return Unsent(Category.LOCAL, Reason.SECRET_UNREADABLE, secret.problem)
+
+
+def _unusable(state: Unreadable) -> Unsent:
+    return Unsent(Category.LOCAL, Reason.STATE_UNUSABLE, state.problem)
+
+
+def _failed(unsent: Unsent) -> Outcome:
+    return Outcome.failed(unsent.category, Stage.LOCAL, unsent.reason)
 
 
 def disturb(result: ProbeResult) -> ProbeResult:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.catalogue import Phase, code_entry, errors, hints
+from exporter.catalogue import Phase, Reason, code_entry, errors, hints
+from exporter.interpret import PENDING
 from exporter.model import MASK, ErrorResponse, Failure, ProbeResult, Secret, TokenRequest
 
 
@@ -83,7 +84,9 @@ def verdict(result: ProbeResult) -> str:
     """The outcome in a few words."""
     outcome = result.outcome
     if outcome.failure is None:
-        return "refused as expected" if outcome.refusal else "token issued"
+        if outcome.refusal is None:
+            return "token issued"
+        return "waits for its user" if outcome.refusal.error in PENDING.errors else "refused as expected"
     code = outcome.refusal.code if outcome.refusal else None
     entry = code_entry(code) if code else None
     if entry is not None:
@@ -95,6 +98,9 @@ def verdict(result: ProbeResult) -> str:
 def advice(failure: Failure, refusal: ErrorResponse | None) -> tuple[str, str]:
     """What a failure means and what to do, by its code, else its OAuth error value, else how far it got."""
     entry = code_entry(refusal.code) if refusal and refusal.code else errors().get(refusal.error) if refusal else None
+    if failure.fault.reason is Reason.CODE_EXPIRED_EARLY:
+        # In its place the code means what it never says by itself.
+        entry = None
     known = entry or hints()[failure.fault.stage, failure.fault.reason]
     return known.meaning, known.action
 
@@ -106,7 +112,7 @@ def conversation(result: ProbeResult) -> str:
 
 def _request_lines(request: TokenRequest | None) -> Iterator[str]:
     if request is None:
-        yield "No request was sent: the target's secret cannot be read."
+        yield "No request was sent."
         return
     yield f"{request.method} {request.url}"
     for name, value in request.headers:

@@ -13,6 +13,7 @@ from exporter.exporter import Exporter
 from exporter.model import Config, InlineSecret, ProofSource, Reading, Unreadable
 from exporter.probe import Prober
 from exporter.simulator import Scenario
+from exporter.state import Keeper
 from replay.virtual import VirtualClock, VirtualLoop, run
 from replay.world import DAY, Noise, World
 
@@ -138,7 +139,13 @@ class _Supervised:
         self._task: asyncio.Task[None]
 
     def start(self) -> None:
-        prober = Prober(send=self._send, read=reveal, clock=self._clock, new_id=lambda: f"request-{next(self._ids)}")
+        prober = Prober(
+            send=self._send,
+            read=reveal,
+            hold=Keeper(self._clock).hold,
+            clock=self._clock,
+            new_id=lambda: f"request-{next(self._ids)}",
+        )
         self._exporter = Exporter(self._config, prober, self._clock)
         self._task = asyncio.create_task(self._exporter.run())
 

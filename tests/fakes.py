@@ -20,6 +20,7 @@ from exporter.model import (
     Unreadable,
 )
 from exporter.probe import Prober, ReadProof, Send
+from exporter.state import Keeper
 
 SECRET = "canary-Zq7+/=&secret"
 
@@ -132,4 +133,4 @@ def reveal(source: ProofSource) -> Reading | Unreadable:
 def make_prober(send: Send, clock: Clock, read: ReadProof = reveal) -> Prober:
     """A prober whose request ids count up."""
     ids = count(1)
-    return Prober(send=send, read=read, clock=clock, new_id=lambda: f"request-{next(ids)}")
+    return Prober(send=send, read=read, hold=Keeper(clock).hold, clock=clock, new_id=lambda: f"request-{next(ids)}")

@@ -23,6 +23,7 @@ from exporter.catalogue import (
     Stage,
 )
 from exporter.catalogue import codes as catalogue
+from exporter.grants import GRANTS
 from exporter.interpret import judge_token
 from exporter.metrics import Recorder, exposition, probe_registry
 from exporter.metrics.families import LATENCY_BUCKETS
@@ -46,6 +47,8 @@ from exporter.model import (
 )
 from exporter.providers import PROVIDERS
 from exporter.windows import SIZES
+
+OF_GRANTS = frozenset().union(*(grant.reasons for grant in GRANTS.values()))
 
 
 class Board:
@@ -111,10 +114,24 @@ def test_everything_that_can_be_known_starts_at_zero() -> None:
         for reason in reasons:
             if reason in {Reason.REFUSED, Reason.ERROR_IN_200} and stage is Stage.OAUTH:
                 continue
-            assert board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == 0
+            expected = None if (stage, reason) in OF_GRANTS else 0
+            assert board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == expected
     for skip in Skip:
         assert board.value("token_probe_skipped_total", reason=skip) == 0
     assert board.value("token_probe_duration_seconds_count", outcome="failure") == 0
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+def test_what_only_a_grant_can_come_to_starts_at_zero_with_it(grant: str) -> None:
+    """And is no series of any other target's."""
+    board = Board(make_target(grant=grant))
+
+    counted = {
+        (stage, reason)
+        for stage, reason in OF_GRANTS
+        if board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == 0
+    }
+    assert counted == GRANTS[grant].reasons
 
 
 def test_the_state_of_a_target_is_unknown_before_its_first_attempt() -> None:

@@ -28,6 +28,7 @@ from exporter.model import Answer, Config, Exchange, TokenRequest
 from exporter.probe import Prober
 from exporter.rules import Settings, render
 from exporter.simulator import Scenario, load_scenario
+from exporter.state import Keeper
 from replay.fleet import fleet
 from replay.openmetrics import points
 from replay.prometheus import alert_series, backfill_series, evaluate, load_rules, serving
@@ -119,6 +120,7 @@ async def _record(config: Config, scenario: Scenario, clock: VirtualClock, end: 
     prober = Prober(
         send=_Wired(scenario, clock, end).send,
         read=reveal,
+        hold=Keeper(clock).hold,
         clock=clock,
         new_id=lambda: f"request-{next(ids)}",
     )

@@ -108,6 +108,8 @@ class Reason(StrEnum):
     CERT_NOT_YET_VALID = "cert_not_yet_valid"
     CLIENT_ERROR = "client_error"
     CLOSED = "closed"
+    CODE_EXPIRED_EARLY = "code_expired_early"
+    DEVICE_ANSWER_INCOMPLETE = "device_answer_incomplete"
     DUPLICATE_KEY = "duplicate_key"
     EMPTY = "empty"
     ERROR_IN_200 = "error_in_200"
@@ -119,7 +121,9 @@ class Reason(StrEnum):
     INTERNAL = "internal"
     INVALID = "invalid"
     INVALID_FRAMING = "invalid_framing"
+    ISSUED_TYPE_MISSING = "issued_type_missing"
     ISSUER_MISMATCH = "issuer_mismatch"
+    LOCKOUT_RISK = "lockout_risk"
     LOOP_STALL = "loop_stall"
     MALFORMED_ERROR = "malformed_error"
     METADATA_INCOMPLETE = "metadata_incomplete"
@@ -137,8 +141,10 @@ class Reason(StrEnum):
     RESET = "reset"
     SECRET_UNREADABLE = "secret_unreadable"
     SERVER_ERROR = "server_error"
+    STATE_UNUSABLE = "state_unusable"
     THROTTLED = "throttled"
     TIMEOUT = "timeout"
+    TIMEOUT_TOO_SHORT = "timeout_too_short"
     TOKEN_ISSUED = "token_issued"
     TOO_DEEP = "too_deep"
     TOO_LARGE = "too_large"
@@ -147,6 +153,7 @@ class Reason(StrEnum):
     UNEXPECTED_STATUS = "unexpected_status"
     UNREACHABLE = "unreachable"
     UNTRUSTED = "untrusted"
+    UPDATING = "updating"
 
 
 REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
@@ -155,9 +162,12 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.CA_UNUSABLE,
             Reason.FD_EXHAUSTED,
             Reason.INTERNAL,
+            Reason.LOCKOUT_RISK,
             Reason.LOOP_STALL,
             Reason.NO_PORTS,
             Reason.SECRET_UNREADABLE,
+            Reason.STATE_UNUSABLE,
+            Reason.TIMEOUT_TOO_SHORT,
         ),
         Stage.DNS: (Reason.FAILED, Reason.NO_ADDRESS, Reason.NXDOMAIN, Reason.TIMEOUT),
         Stage.CONNECT: (Reason.FAILED, Reason.REFUSED, Reason.RESET, Reason.TIMEOUT, Reason.UNREACHABLE),
@@ -187,6 +197,7 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.SERVER_ERROR,
             Reason.THROTTLED,
             Reason.UNEXPECTED_STATUS,
+            Reason.UPDATING,
         ),
         Stage.PARSE: (
             Reason.DUPLICATE_KEY,
@@ -197,6 +208,8 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.TOO_DEEP,
         ),
         Stage.OAUTH: (
+            Reason.CODE_EXPIRED_EARLY,
+            Reason.DEVICE_ANSWER_INCOMPLETE,
             Reason.ERROR_IN_200,
             Reason.INCONSISTENT,
             Reason.ISSUER_MISMATCH,
@@ -205,7 +218,7 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.REFUSED,
             Reason.TOKEN_ISSUED,
         ),
-        Stage.TOKEN: (Reason.BAD_EXPIRES_IN, Reason.BAD_TOKEN_TYPE, Reason.MISSING),
+        Stage.TOKEN: (Reason.BAD_EXPIRES_IN, Reason.BAD_TOKEN_TYPE, Reason.ISSUED_TYPE_MISSING, Reason.MISSING),
     }
 )
 

@@ -6,10 +6,18 @@ The checks look at plain values, so that they speak up also where the shape of s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exporter.config.schema import DEFAULT_INTERVAL, DEFAULT_TIMEOUT, KEYS, PRESENTED, CredentialEntry, TargetEntry
+from exporter.config.schema import (
+    DEFAULT_INTERVAL,
+    DEFAULT_TIMEOUT,
+    KEYS,
+    PRESENTED,
+    CredentialEntry,
+    TargetEntry,
+    keys_of,
+)
 from exporter.document import likely_key
-from exporter.durations import parse_duration
-from exporter.grants import GRANTS
+from exporter.durations import parse_duration, show_duration
+from exporter.grants import GRANTS, remembers
 from exporter.model import DRILL_TARGET, Grant, Provider
 from exporter.providers import PROVIDERS
 
@@ -18,6 +26,17 @@ Complaint = tuple[tuple[str | int, ...], str]
 
 MIN_INTERVAL = 0.1
 INFO_LABELS = frozenset({"target", "provider", "cloud", "tenant", "grant", "client_id", "job", "instance"})
+_UNIQUE = (
+    ("name", (), "another target above has this name"),
+    ("state_file", (), "another target above has this state file"),
+    (
+        "username",
+        ("tenant", "issuer", "token_endpoint", "authority_host"),
+        "another target above signs this user in; their wrong passwords would add up",
+    ),
+)
+"""Keys whose values no two targets may share, where those beside them are the same too."""
+
 _URL_KEYS = ("authority_host", "issuer", "token_endpoint")
 
 COMMON_KEYS = frozenset(
@@ -45,32 +64,44 @@ def complaints(root: Mapping[str, Any]) -> Iterator[Complaint]:
     """Everything in a config that contradicts something else in it."""
     defaults = _mapping(root.get("defaults"))
     yield from ((("defaults", *path), message) for path, message in (*_interval(defaults), *_timing(defaults, {})))
-    seen: set[str] = set()
+    seen: set[object] = set()
     for index, item in enumerate(_list(root.get("targets"))):
         if isinstance(item, dict):
             yield from ((("targets", index, *path), message) for path, message in _target(item, defaults, seen))
 
 
-def _target(entry: Mapping[str, Any], defaults: Mapping[str, Any], seen: set[str]) -> Iterator[Complaint]:
-    name = entry.get("name")
-    if isinstance(name, str):
-        if name in seen:
-            yield ("name",), "another target above has this name"
-        seen.add(name)
+def _target(entry: Mapping[str, Any], defaults: Mapping[str, Any], seen: set[object]) -> Iterator[Complaint]:
+    yield from _repeated(entry, seen)
     yield from _interval(entry)
     yield from _timing(entry, defaults)
+    grant = GRANTS.get(_grant_name(entry))
+    waived = grant.waives if grant else frozenset()
     if (provider := PROVIDERS.get(str(entry.get("provider")))) is not None:
-        yield from _provider(entry, provider)
-    if (grant := GRANTS.get(_grant_name(entry))) is not None:
+        yield from _provider(entry, provider, waived)
+    if grant is not None:
         yield from _grant(entry, grant)
-    yield from _urls(entry)
+        yield from _presented(entry, grant)
+        yield from _patience(entry, defaults, grant)
+    if "allow_http" not in waived:
+        yield from _urls(entry)
     yield from _credential(entry)
     yield from _expect(entry)
-    if name == DRILL_TARGET:
+    if entry.get("name") == DRILL_TARGET:
         yield ("name",), "this name is kept for drills; choose another"
     for label in _mapping(entry.get("labels")):
         if label in INFO_LABELS:
             yield ("labels", label), "this label name is taken; choose another"
+
+
+def _repeated(entry: Mapping[str, Any], seen: set[object]) -> Iterator[Complaint]:
+    """Complains of what no two targets may share."""
+    for key, beside, message in _UNIQUE:
+        if not isinstance(value := entry.get(key), str):
+            continue
+        stated = (key, value.lower() if key == "username" else value, *(str(entry.get(other)) for other in beside))
+        if stated in seen:
+            yield (key,), message
+        seen.add(stated)
 
 
 def _interval(entry: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -84,14 +115,13 @@ def _timing(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[C
     stated = [key for key in ("timeout", "interval") if key in entry]
     if not stated:
         return
-    interval = _seconds({"interval": DEFAULT_INTERVAL, **defaults, **entry}["interval"])
-    timeout = _seconds({"timeout": DEFAULT_TIMEOUT, **defaults, **entry}["timeout"])
+    interval, timeout = (_stated(key, entry, defaults) for key in ("interval", "timeout"))
     if interval is not None and timeout is not None and timeout >= interval:
         yield (stated[0],), "the timeout must be shorter than the interval"
 
 
-def _provider(entry: Mapping[str, Any], provider: Provider) -> Iterator[Complaint]:
-    for key in sorted(provider.requires - _meant(entry)):
+def _provider(entry: Mapping[str, Any], provider: Provider, waived: frozenset[str]) -> Iterator[Complaint]:
+    for key in sorted(provider.requires - waived - _meant(entry)):
         yield (key,), f"is required for provider {provider.name}"
     if provider.one_of and len(given := provider.one_of & _meant(entry)) != 1:
         names = " or ".join(sorted(provider.one_of))
@@ -110,12 +140,38 @@ def _grant(entry: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
         yield (key,), f"is required for grant {grant.name}"
     for key in sorted((GRANT_KEYS - grant.requires - grant.allows) & entry.keys()):
         yield (key,), f"has no meaning for grant {grant.name}"
+    if grant.provider and entry.get("provider") in PROVIDERS.keys() - {grant.provider}:
+        yield ("grant",), f"is for provider {grant.provider} only"
+    if grant.discovers and "token_endpoint" in entry:
+        yield (
+            ("token_endpoint",),
+            f"grant {grant.name} finds its endpoints in the issuer's metadata; state issuer instead",
+        )
+
+
+def _presented(entry: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
     for secret in sorted(PRESENTED):
-        given = sorted(entry.keys() & set(_keys(secret)))
-        if secret not in grant.secrets:
+        given = sorted(entry.keys() & set(keys_of(secret)))
+        if secret not in grant.secrets | grant.may_present:
             yield from (((key,), f"has no meaning for grant {grant.name}") for key in given)
-        elif len(given) != 1:
-            yield (), f"grant {grant.name} needs exactly one of " + ", ".join(_keys(secret))
+        elif len(given) > 1 or (not given and secret in grant.secrets):
+            yield (), f"grant {grant.name} needs exactly one of " + ", ".join(keys_of(secret))
+        elif f"{secret}_type" in grant.allows and bool(given) != (f"{secret}_type" in entry):
+            yield (), f"{secret} and {secret}_type go together"
+
+
+def _patience(entry: Mapping[str, Any], defaults: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
+    """What a grant demands of how often it is tried, and of the time that it is given."""
+    interval, timeout = (_stated(key, entry, defaults) for key in ("interval", "timeout"))
+    if interval is not None and interval < grant.min_interval:
+        yield ("interval",), f"must be at least {show_duration(grant.min_interval)} for grant {grant.name}"
+    if timeout is not None and timeout < grant.min_timeout:
+        yield ("timeout",), f"must be at least {show_duration(grant.min_timeout)} for grant {grant.name}"
+    if remembers(grant, "state_file" in entry) and entry.get("confirmations"):
+        yield (
+            ("confirmations",),
+            f"grant {grant.name} makes no attempts beside its schedule; leave the key out or say 0",
+        )
 
 
 def _urls(entry: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -130,7 +186,7 @@ def _credential(entry: Mapping[str, Any]) -> Iterator[Complaint]:
     if not isinstance(credential := entry.get("credential"), dict):
         return
     strangers = credential.keys() - CredentialEntry.model_fields.keys()
-    keys = _keys("client_secret")
+    keys = keys_of("client_secret")
     if not strangers and len(credential.keys() & set(keys)) != 1:
         yield ("credential",), "needs exactly one of " + ", ".join(keys)
     if "client_id" not in _meant(entry) and _grant_name(entry) == "none":
@@ -143,11 +199,6 @@ def _expect(entry: Mapping[str, Any]) -> Iterator[Complaint]:
         yield ("expect",), "needs code or error"
 
 
-def _keys(secret: str) -> tuple[str, str, str]:
-    """The keys that state a secret: itself, its file, or its variable."""
-    return secret, f"{secret}_file", f"{secret}_env"
-
-
 def _grant_name(entry: Mapping[str, Any]) -> str:
     """The grant that an entry names, `none` where it names none; '' where the key itself is misspelt."""
     return str(entry.get("grant", "" if "grant" in _meant(entry) else "none"))
@@ -158,6 +209,11 @@ def _meant(entry: Mapping[str, Any]) -> set[str]:
     strangers = entry.keys() - TargetEntry.model_fields.keys()
     likely = (likely_key(key, KEYS) for key in strangers)
     return entry.keys() | {key for key in likely if key}
+
+
+def _stated(key: str, entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> float | None:
+    """The seconds of a duration that an entry states itself or has from elsewhere."""
+    return _seconds({"interval": DEFAULT_INTERVAL, "timeout": DEFAULT_TIMEOUT, **defaults, **entry}[key])
 
 
 def _seconds(value: object) -> float | None:

@@ -1,5 +1,7 @@
 """From the text of a config file to a Config, or to everything that is wrong with it."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -7,15 +9,17 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from exporter.config.checks import complaints
 from exporter.config.schema import (
+    ARGUMENTS,
     KEYS,
     PLAIN_PARAMETERS,
     ConfigEntry,
     CredentialEntry,
     DefaultsEntry,
     TargetEntry,
+    keys_of,
 )
 from exporter.document import Problem, load
-from exporter.grants import GRANTS
+from exporter.grants import GRANTS, remembers
 from exporter.model import (
     Config,
     Credential,
@@ -23,7 +27,9 @@ from exporter.model import (
     ErrorCode,
     Expectation,
     FileSecret,
+    Grant,
     InlineSecret,
+    Local,
     Parameters,
     Place,
     Secret,
@@ -65,11 +71,18 @@ def parse_config(text: str, folder: Path) -> Config | list[Problem]:
         targets=tuple(_target(target, entry.defaults, folder) for target in entry.targets),
         concurrency=entry.concurrency,
         shown=_shown(entry),
+        warnings=tuple(_warnings(entry)),
     )
 
 
+def _warnings(entry: ConfigEntry) -> Iterator[str]:
+    for target in entry.targets:
+        if warning := GRANTS[target.grant].warning:
+            yield f"target {target.name}: {warning}"
+
+
 def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target:
-    provider = PROVIDERS[entry.provider]
+    provider, grant = PROVIDERS[entry.provider], GRANTS[entry.grant]
     place = Place(
         cloud=entry.cloud or "",
         tenant=entry.tenant or "",
@@ -78,27 +91,47 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target
         token_endpoint=entry.token_endpoint or "",
         allow_http=entry.allow_http,
     )
+    asked = grant.endpoint(place, os.environ) if grant.endpoint else Local(provider.endpoint(place))
     return Target(
         name=entry.name,
         provider=entry.provider,
-        endpoint=provider.endpoint(place),
+        endpoint=asked.endpoint,
         grant=entry.grant,
         interval=entry.interval or defaults.interval,
         timeout=entry.timeout or defaults.timeout,
-        confirmations=defaults.confirmations if entry.confirmations is None else entry.confirmations,
+        confirmations=_confirmations(entry, defaults, grant),
         cloud=place.cloud or next(iter(provider.clouds), ""),
         tenant=place.tenant,
         client_id=entry.client_id or "",
         scope=entry.scope or "",
         parameters=_parameters(entry),
         credential=_credential(entry.credential, provider.auth_method, folder) if entry.credential else None,
-        secrets=tuple((name, _source(entry, name, folder)) for name in sorted(GRANTS[entry.grant].secrets)),
+        secrets=(*_presented(entry, grant, folder), *asked.secrets),
+        arguments=_arguments(entry, grant),
+        state_file=folder / entry.state_file if entry.state_file else None,
         expect=_expectation(entry),
         reuse_connection=entry.reuse_connection,
         ca_file=folder / entry.ca_file if entry.ca_file else None,
         watch=tuple(ErrorCode(code) for code in entry.watch or ()),
         labels=tuple(sorted((entry.labels or {}).items())),
     )
+
+
+def _confirmations(entry: TargetEntry, defaults: DefaultsEntry, grant: Grant) -> int:
+    if remembers(grant, entry.state_file is not None):
+        return 0
+    return defaults.confirmations if entry.confirmations is None else entry.confirmations
+
+
+def _presented(entry: TargetEntry, grant: Grant, folder: Path) -> tuple[tuple[str, SecretSource], ...]:
+    given = (name for name in grant.may_present if entry.model_fields_set.intersection(keys_of(name)))
+    return tuple((name, _source(entry, name, folder)) for name in sorted(grant.secrets.union(given)))
+
+
+def _arguments(entry: TargetEntry, grant: Grant) -> tuple[tuple[str, str], ...]:
+    """What the grant says besides its secrets; the rest of its keys have fields of their own."""
+    known = sorted((grant.requires | grant.allows) & ARGUMENTS)
+    return tuple((key, value) for key in known if (value := getattr(entry, key)) is not None)
 
 
 def _parameters(entry: TargetEntry) -> Parameters:

@@ -124,8 +124,23 @@ def _presented(names: Iterable[str]) -> type[_Strict]:
     return create_model("_Presented", __base__=_Strict, **fields)
 
 
-PRESENTED = frozenset().union(*(grant.secrets for grant in GRANTS.values()))
+PRESENTED = frozenset().union(*(grant.secrets | grant.may_present for grant in GRANTS.values()))
 """The secrets that grants present, each stated in one of three keys."""
+
+
+ARGUMENTS = frozenset().union(*(grant.requires | grant.allows for grant in GRANTS.values())) - {
+    "client_id",
+    "credential",
+    "expect",
+    "scope",
+    "state_file",
+}
+"""The keys of grants that hold nothing but a word to say."""
+
+
+def keys_of(secret: str) -> tuple[str, str, str]:
+    """The keys that state a secret: itself, its file, or its variable."""
+    return secret, f"{secret}_file", f"{secret}_env"
 
 
 class TargetEntry(_presented(PRESENTED)):  # type: ignore[misc]
@@ -142,6 +157,17 @@ class TargetEntry(_presented(PRESENTED)):  # type: ignore[misc]
     grant: one_of(GRANTS) = Field("none", description="How a token is asked for.")  # type: ignore[valid-type]
     client_id: Text | None = None
     scope: Text | None = None
+    username: Text | None = Field(None, description="password: the user's name.")
+    subject_token_type: Text | None = Field(None, description="token_exchange: the URI of what subject_token is.")
+    actor_token_type: Text | None = Field(None, description="token_exchange: the URI of what actor_token is.")
+    requested_token_type: Text | None = Field(None, description="token_exchange: the URI of what is asked for.")
+    audience: Text | None = Field(None, description="token_exchange: whom the token is for, by name.")
+    resource: Text | None = Field(None, description="token_exchange, managed_identity: what the token is for.")
+    object_id: Text | None = Field(None, description="managed_identity: which of several, by its object id.")
+    msi_res_id: Text | None = Field(None, description="managed_identity: which of several, by its resource id.")
+    state_file: Text | None = Field(
+        None, description="password, refresh_token: a file that keeps the count of refusals, or the newest token."
+    )
     parameters: dict[Text, SecretStr] | None = Field(
         None, description="Form parameters to send as they stand, in place of those of the same name."
     )

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from exporter.credentials import METHODS, Client
-from exporter.interpret import Metadata, judge_metadata, judge_token
+from exporter.interpret import Metadata, judge_metadata, judge_token, renewed_token
 from exporter.model import Answer, Attempt, Flow, Outcome, Parameters, TokenEndpoint, TokenRequest
 from exporter.providers import PROVIDERS
 
@@ -12,14 +12,18 @@ METADATA_LIFETIME = 300.0
 """Seconds for which a provider's metadata is reused, so that its latency is not the token endpoint's."""
 
 
-def ask_for_token(attempt: Attempt, own: Parameters) -> Flow:
-    """Sends a grant's own parameters to the target's token endpoint, and judges the answer."""
+def ask_for_token(attempt: Attempt, own: Parameters, takes: frozenset[str] = frozenset()) -> Flow:
+    """Sends a grant's own parameters to the target's token endpoint, and judges the answer.
+
+    A refresh token that the grant `takes` of it goes with the outcome.
+    """
     url = yield from token_endpoint(attempt)
     if isinstance(url, Outcome):
         return url
-    request = post(attempt, url, own)
+    request = replace(post(attempt, url, own), takes=takes)
     answer = yield request
-    return judge_token(answer, request, attempt.target.expect)
+    outcome = judge_token(answer, request, attempt.target.expect)
+    return replace(outcome, renewed=renewed_token(answer))
 
 
 def token_endpoint(attempt: Attempt) -> Generator[TokenRequest, Answer, str | Outcome]:
@@ -63,6 +67,12 @@ def post(attempt: Attempt, url: str, own: Parameters) -> TokenRequest:
     # What the config states itself replaces what we would have sent; RFC 6749 section 3.2 forbids repeating.
     merged = dict(request.form or ()) | dict(target.parameters)
     return replace(request, form=tuple(merged.items()))
+
+
+def stated(attempt: Attempt, *names: str) -> Parameters:
+    """Those of these arguments that the config states."""
+    arguments = {"scope": attempt.target.scope, **dict(attempt.target.arguments)}
+    return tuple((name, arguments[name]) for name in names if arguments.get(name))
 
 
 def _headers(attempt: Attempt) -> Parameters:

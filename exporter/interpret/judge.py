@@ -26,6 +26,7 @@ from exporter.model import (
 from exporter.urls import url_problem
 
 MAX_TOKEN_LIFETIME = 10 * 365 * 86400.0
+MAX_SECONDS = 1e12
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _BASIC = re.compile(r"(?:^|,)\s*basic(?:\s|,|$)", re.IGNORECASE)  # a scheme of RFC 9110 section 11.6.1's list
@@ -162,8 +163,8 @@ def _states(values: Mapping[str, Any], name: str) -> bool:
     return values.get(name) is not None
 
 
-def _lifetime(value: object) -> float | None:
-    """Seconds of a stated `expires_in`, which RFC 6749 section 5.1 only recommends; 0 where it makes no sense."""
+def seconds_of(value: object) -> float | None:
+    """Seconds that an answer states, as a number or as digits; None where unstated, 0 where they make no sense."""
     if value is None:
         return None
     if isinstance(value, str) and _SECONDS.fullmatch(value):
@@ -171,7 +172,13 @@ def _lifetime(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     # Compared before it is converted: a huge integer fits no float. NaN and infinity are not within.
-    return float(min(value, MAX_TOKEN_LIFETIME)) if 0 < value < math.inf else 0.0
+    return float(min(value, MAX_SECONDS)) if 0 < value < math.inf else 0.0
+
+
+def _lifetime(value: object) -> float | None:
+    """Seconds of a stated `expires_in`, which RFC 6749 section 5.1 only recommends."""
+    seconds = seconds_of(value)
+    return None if seconds is None else min(seconds, MAX_TOKEN_LIFETIME)
 
 
 def _judge_refusal(outcome: Outcome, status: int, expect: Expectation, *, issued: bool) -> Outcome:

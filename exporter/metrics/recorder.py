@@ -20,6 +20,7 @@ from exporter.catalogue import (
     Stage,
     code_entry,
 )
+from exporter.grants import GRANTS
 from exporter.metrics.families import Families
 from exporter.metrics.labels import OTHER, child, error_label
 from exporter.model import DRILL_TARGET, ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
@@ -38,6 +39,9 @@ CURRENT = "current"
 
 _ANSWERED = frozenset({(Stage.OAUTH, Reason.REFUSED), (Stage.OAUTH, Reason.ERROR_IN_200)})
 """Failures that were told in OAuth's own words; they are counted by code and error."""
+
+_OF_GRANTS = frozenset().union(*(grant.reasons for grant in GRANTS.values()))
+"""What only targets of some grants can come to."""
 
 
 @dataclass(slots=True)
@@ -310,9 +314,10 @@ class Recorder:
             self._describe(code)
         for error in (*WATCHED_ERRORS, OTHER):
             child(self._families.oauth_errors, name, error)
+        foreign = _ANSWERED | (_OF_GRANTS - GRANTS[target.grant].reasons)
         for stage, reasons in REASONS.items():
             for reason in reasons:
-                if (stage, reason) not in _ANSWERED:
+                if (stage, reason) not in foreign:
                     child(self._families.transport_failures, name, stage, reason)
 
     @_held_up

@@ -1,7 +1,7 @@
 """The nouns: what is probed, what was sent, what came back, and what it means."""
 
 from exporter.model.exchange import Answer, Exchange, Fault, Parameters, TokenRequest, TokenResponse, TransportFailure
-from exporter.model.flow import Attempt, Flow, Grant, Place, Provider
+from exporter.model.flow import Attempt, Flow, Grant, Local, Memory, Place, Provider, State, Unsent
 from exporter.model.outcome import ErrorResponse, Evidence, Failure, Outcome, ProbeResult
 from exporter.model.secrets import (
     CURRENT,
@@ -47,6 +47,8 @@ __all__ = [
     "Grant",
     "InlineSecret",
     "Issuer",
+    "Local",
+    "Memory",
     "Outcome",
     "Parameters",
     "Place",
@@ -58,10 +60,12 @@ __all__ = [
     "Reading",
     "Secret",
     "SecretSource",
+    "State",
     "Target",
     "TokenEndpoint",
     "TokenRequest",
     "TokenResponse",
     "TransportFailure",
     "Unreadable",
+    "Unsent",
 ]

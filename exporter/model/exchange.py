@@ -15,16 +15,18 @@ Parameters = tuple[tuple[str, str | Secret], ...]
 class TokenRequest:
     """One HTTP request: a GET where `form` is None, else a POST of it.
 
-    `hidden` are secrets that the request holds in another spelling. `after` is how many seconds to wait before it is
-    sent. With `reusable_for` the request only prepares what is probed: the answer serves later attempts too for so many
-    seconds, once a flow was content with it, and its time is nobody's latency. `client_certificate` is shown in the TLS
-    handshake. `keep` names those among whom the connection is kept for the next request; '' is a connection of its own.
+    `hidden` are secrets that the request holds in another spelling. `takes` names what a later request presents of the
+    answer. `after` is how many seconds to wait before it is sent. With `reusable_for` the request only prepares what is
+    probed: the answer serves later attempts too for so many seconds, once a flow was content with it, and its time is
+    nobody's latency. `client_certificate` is shown in the TLS handshake. `keep` names
+    those among whom the connection is kept for the next request; '' is a connection of its own.
     """
 
     url: str
     form: Parameters | None = None
     headers: Parameters = ()
     hidden: tuple[Secret, ...] = ()
+    takes: frozenset[str] = frozenset()
     ca_file: Path | None = None
     client_certificate: Certificate | None = None
     reusable_for: float = 0.0
@@ -58,11 +60,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
-    """A whole HTTP answer, whatever it says. Header names in lower case."""
+    """A whole HTTP answer, whatever it says. Header names in lower case.
+
+    `taken` is what the request takes of it, as it stands, while the body is masked.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    taken: Mapping[str, Secret] = field(default_factory=dict)
     exchange: Exchange = field(default_factory=Exchange)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
+from exporter.catalogue import Category, Reason, Stage
 from exporter.model.exchange import Answer, TokenRequest
 from exporter.model.outcome import Outcome
-from exporter.model.secrets import Proof, Secret
+from exporter.model.secrets import Proof, Secret, SecretSource
 from exporter.model.target import ErrorCode, Issuer, Target, TokenEndpoint
 
 
@@ -29,20 +30,6 @@ Flow = Generator[TokenRequest, Answer, Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A way to obtain a token: its steps, the config keys that it needs and allows, and the secrets that it presents.
-
-    Each of the `secrets` is stated in the config as `NAME`, `NAME_file` or `NAME_env`.
-    """
-
-    name: str
-    steps: Callable[[Attempt], Flow]
-    requires: frozenset[str] = frozenset()
-    allows: frozenset[str] = frozenset()
-    secrets: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What a config says of where a provider is found."""
 
@@ -52,6 +39,78 @@ class Place:
     issuer: str = ""
     token_endpoint: str = ""
     allow_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Where a target is asked, and the secrets that only this machine's own endpoint asks for, by name."""
+
+    endpoint: TokenEndpoint | Issuer
+    secrets: tuple[tuple[str, SecretSource], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a target remembers from one attempt to the next.
+
+    `fingerprint` is that of the secret as the config states it, `refresh_token` the newest one in its place. `refusals`
+    of a password stand in a row; it is `proven` once it was accepted.
+    """
+
+    fingerprint: str = ""
+    refresh_token: Secret | None = None
+    refusals: int = 0
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Why an attempt ends before anything is sent, and what is to be said of it."""
+
+    category: Category
+    reason: Reason
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a grant remembers, as pure functions.
+
+    `begin` tells, from what was remembered, what is presented and what must be kept before anything is sent, or why
+    nothing is; `end` what to keep once the outcome is known. `volatile`: it is of use without a state file, too.
+    """
+
+    begin: Callable[[Attempt, State], tuple[Attempt, State] | Unsent]
+    end: Callable[[State, Outcome], State]
+    volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A way to obtain a token: its steps, the config keys that it needs and allows, and the secrets that it presents.
+
+    Each of the `secrets`, and of those that it `may_present`, is stated in the config as `NAME`, `NAME_file` or
+    `NAME_env`. Keys of the provider that it `waives` need not be stated; `provider` is the only one that has it.
+    `endpoint` is where it asks, in place of the provider's, and what it presents there, as the environment tells. With
+    `discovers` its endpoints stand in metadata. `warning` is for whoever uses it; seconds. `reasons` are faults of its
+    own.
+    """
+
+    name: str
+    steps: Callable[[Attempt], Flow]
+    requires: frozenset[str] = frozenset()
+    allows: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    may_present: frozenset[str] = frozenset()
+    waives: frozenset[str] = frozenset()
+    provider: str = ""
+    endpoint: Callable[[Place, Mapping[str, str]], Local] | None = None
+    discovers: bool = False
+    memory: Memory | None = None
+    min_interval: float = 0.0
+    min_timeout: float = 0.0
+    warning: str = ""
+    reasons: frozenset[tuple[Stage, Reason]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Self
 
 from exporter.catalogue import Category, Departure, Reason, Side, Stage
 from exporter.model.exchange import Exchange, Fault, TokenRequest
+from exporter.model.secrets import Secret
 from exporter.model.target import ErrorCode, Target
 
 
@@ -42,12 +43,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one attempt came to: success where `failure` is None. Token lifetime in seconds."""
+    """What one attempt came to: success where `failure` is None. Token lifetime in seconds.
+
+    `renewed` is the refresh token that came in the place of the one presented, until it is kept.
+    """
 
     failure: Failure | None = None
     refusal: ErrorResponse | None = None
     token_lifetime: float | None = None
     departures: tuple[Departure, ...] = ()
+    renewed: Secret | None = None
 
     @property
     def success(self) -> bool:

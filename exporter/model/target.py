@@ -54,7 +54,9 @@ class Target:
     """What is probed, how often, and what it should answer. Durations in seconds.
 
     `confirmations` are the extra attempts an hour that may be made to be sure of an outage. `secrets` are what the
-    grant presents, by the name of the parameter: a password, a refresh token, somebody's assertion.
+    grant presents, by the name of the parameter: a password, a refresh token, somebody's assertion. `arguments` are
+    what it says besides, by the key of the config: a user's name, a resource. `state_file` is where the target
+    remembers what must outlive the process.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Target:
     parameters: Parameters = ()
     credential: Credential | None = None
     secrets: tuple[tuple[str, SecretSource], ...] = ()
+    arguments: tuple[tuple[str, str], ...] = ()
+    state_file: Path | None = None
     expect: Expectation = Expectation()
     ca_file: Path | None = None
     reuse_connection: bool = False
@@ -80,8 +84,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything that the exporter was told to do; `shown` is the file's content with every secret masked."""
+    """Everything that the exporter was told to do; `shown` is the file's content with every secret masked.
+
+    `warnings` are about what is permitted and yet has its dangers.
+    """
 
     targets: tuple[Target, ...]
     concurrency: int
     shown: str = ""
+    warnings: tuple[str, ...] = ()

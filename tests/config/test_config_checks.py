@@ -6,7 +6,8 @@ import pytest
 
 from exporter.config import parse_config
 from exporter.config.checks import COMMON_KEYS, GRANT_KEYS, INFO_LABELS, PROVIDER_KEYS
-from exporter.config.schema import TargetEntry
+from exporter.config.schema import PRESENTED, TargetEntry, keys_of
+from exporter.grants import GRANTS
 from exporter.model import Config
 
 GOOD = """\
@@ -203,7 +204,7 @@ TOGETHER = [
     pytest.param(
         "client_credentials",
         "magic",
-        "6: targets[0].grant: must be one of client_credentials, none",
+        "6: targets[0].grant: must be one of " + ", ".join(GRANTS),
         id="unknown grant",
     ),
     pytest.param("    client_id: prober\n", "", f"3: targets[0].client_id: {FOR_GRANT}", id="no client"),
@@ -382,6 +383,7 @@ def test_no_problem_repeats_a_secret(credential: str) -> None:
 
 
 def test_every_key_of_a_target_has_a_meaning_somewhere() -> None:
-    assert TargetEntry.model_fields.keys() == COMMON_KEYS | PROVIDER_KEYS | GRANT_KEYS
+    secrets = {key for secret in PRESENTED for key in keys_of(secret)}
+    assert TargetEntry.model_fields.keys() == COMMON_KEYS | PROVIDER_KEYS | GRANT_KEYS | secrets
     assert not COMMON_KEYS & (PROVIDER_KEYS | GRANT_KEYS)
     assert not PROVIDER_KEYS & GRANT_KEYS

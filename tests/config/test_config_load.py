@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exporter.config import json_schema, load_config, parse_config
 from exporter.config.schema import KEYS
 from exporter.document import Problem
+from exporter.grants import GRANTS
 from exporter.model import (
     Config,
     Credential,
@@ -280,7 +281,7 @@ def test_the_schema_describes_the_file() -> None:
     }
     assert target["required"] == ["name", "provider"]
     assert target["properties"]["provider"]["enum"] == ["entra", "oidc"]
-    assert target["properties"]["grant"]["enum"] == ["client_credentials", "none"]
+    assert target["properties"]["grant"]["enum"] == list(GRANTS)
     assert not any(shape["additionalProperties"] for shape in (schema, *schema["$defs"].values()))
     assert set().union(*(shape["properties"] for shape in (schema, *schema["$defs"].values()))) == KEYS
 

@@ -34,6 +34,7 @@ from exporter.clock import SystemClock
 from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target, TokenEndpoint
 from exporter.probe import Prober
+from exporter.state import Keeper
 from exporter.transport import Transport
 from exporter.web import make_app
 
@@ -53,7 +54,13 @@ class WatchedProber(Prober):
 
     def __init__(self, transport: Transport, seen: Seen, attempts: int) -> None:
         ids = count(1)
-        super().__init__(send=transport.send, read=reveal, clock=SystemClock(), new_id=lambda: f"request-{next(ids)}")
+        super().__init__(
+            send=transport.send,
+            read=reveal,
+            hold=Keeper(SystemClock()).hold,
+            clock=SystemClock(),
+            new_id=lambda: f"request-{next(ids)}",
+        )
         self.seen = seen
         self.done = asyncio.Event()
         self._attempts = attempts
