@@ -21,7 +21,7 @@ from exporter.explain import as_fields, explain_text, explain_word
 from exporter.model import Config, Target, Unreadable
 from exporter.report import fields
 from exporter.rules import Settings, render
-from exporter.secrets import read
+from exporter.secrets import Keyring
 from exporter.shard import Shard, ordinal
 from exporter.simulator import QUIET, Scenario, load_scenario
 from exporter.state import state_problem
@@ -141,10 +141,10 @@ def _check(options: argparse.Namespace) -> int:
 
 def _unusable(target: Target) -> list[str]:
     problems = []
-    if target.credential is not None and isinstance(secret := read(target.credential.source), Unreadable):
+    if target.credential is not None and isinstance(secret := Keyring().read(target.credential.source), Unreadable):
         problems.append(f"its secret cannot be read: {secret.problem}")
     for name, source in target.secrets:
-        if isinstance(presented := read(source), Unreadable):
+        if isinstance(presented := Keyring().read(source), Unreadable):
             problems.append(f"its {name} cannot be read: {presented.problem}")
     if target.state_file is not None and (problem := state_problem(target.state_file)):
         problems.append(f"its state_file is of no use: {problem}")

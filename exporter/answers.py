@@ -68,6 +68,7 @@ class Answers:
         history = self._exporter.history
         return TargetDetail(
             status=self._status(target),
+            credentials=self._exporter.credentials.of(target),
             recent=history.recent(name),
             day=history.tally(name, self._clock.time() - DAY),
         )

@@ -29,7 +29,7 @@ from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target
 from exporter.probe import Prober
 from exporter.reload import Load, Reloader
-from exporter.secrets import read
+from exporter.secrets import Keyring
 from exporter.shard import ALONE, Shard
 from exporter.simulator import Scenario, Simulator, parse_scenario
 from exporter.state import Keeper
@@ -96,7 +96,7 @@ GARBAGE_THRESHOLDS = (10_000, 20, 50)
 async def _prober(clock: Clock) -> AsyncIterator[Prober]:
     async with Transport(clock) as transport:
         prober = Prober(
-            send=transport.send, read=read, hold=Keeper(clock).hold, clock=clock, new_id=lambda: str(uuid4())
+            send=transport.send, read=Keyring().read, hold=Keeper(clock).hold, clock=clock, new_id=lambda: str(uuid4())
         )
         try:
             yield prober
@@ -179,7 +179,7 @@ def _archive(options: Options, clock: Clock, exporter: Exporter) -> AbstractCont
 
 
 async def once(config: Config, targets: Sequence[Target]) -> list[ProbeResult]:
-    """Probes each of these targets once, as many at a time as the config allows."""
+    """Probes each of these targets once, with its next credential too, as many at a time as the config allows."""
     places = asyncio.Semaphore(config.concurrency)
 
     async with _prober(SystemClock()) as prober:
@@ -188,7 +188,8 @@ async def once(config: Config, targets: Sequence[Target]) -> list[ProbeResult]:
             async with places:
                 return await prober.probe(target)
 
-        return list(await asyncio.gather(*(probe(target) for target in targets)))
+        both = (each for target in targets for each in (target, target.rotated()) if each is not None)
+        return list(await asyncio.gather(*map(probe, both)))
 
 
 async def drill(url: str, code: str, seconds: float) -> tuple[bool, str]:

@@ -13,6 +13,9 @@ from yaml.reader import Reader
 from yaml.resolver import Resolver
 
 Path = tuple[str | int, ...]
+Complaint = tuple[Path, str]
+"""A path and what is wrong there."""
+
 Private = Mapping[str, Collection[str]]
 """Keys below which secrets stand, each with the words that may be repeated from there."""
 

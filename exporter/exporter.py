@@ -19,6 +19,7 @@ from exporter.ondemand import OnDemand
 from exporter.outage import Allowance, Watch
 from exporter.probe import Prober, disturb
 from exporter.report import log_fields, verdict
+from exporter.rotation import Credentials
 from exporter.schedule import Scheduler, Wish
 from exporter.shard import ALONE, Shard
 
@@ -67,7 +68,8 @@ class Exporter:
         self._on_demand = OnDemand(self._probe_in_place, clock, freshness)
         self._scheduler = Scheduler(self._attempt, self._confirm, self._recorder, clock)
         self._drills = Drills(prober, self._recorder, clock)
-        self._verdicts: dict[str, str] = {}
+        self._verdicts: dict[tuple[str, bool], str] = {}
+        self.credentials = Credentials()
         self._archive: Archive | None = None
         self._take_up(config)
         self._writer = Writer(self.registry)
@@ -141,16 +143,19 @@ class Exporter:
         self._recorder.config_loaded(self._clock.time())
 
     async def _attempt(self, target: Target) -> Wish:
-        """Makes one attempt of the schedule."""
+        """Makes one attempt of the schedule; one with the next credential counts as nothing else."""
         result = await self._probe(target)
-        if self.targets.get(target.name) is not target:
+        if not self._probes(target):
             # The config has changed meanwhile; the attempt says nothing of what is probed now.
+            return Wish()
+        self._log(result)
+        if target.is_rotated:
+            self._recorder.rotated(result)
             return Wish()
         self._recorder.record(result)
         entry = self.history.record(result)
         if self._archive is not None:
             self._archive.append(entry)
-        self._log(result)
         watch = self._watches[target.name]
         watch.attempted(result)
         self._test(target, watch)
@@ -178,6 +183,11 @@ class Exporter:
         self._test(target, watch)
         return watch.undecided
 
+    def _probes(self, target: Target) -> bool:
+        """Whether the config still has this very target, with whichever of its credentials."""
+        now = self.targets.get(target.name)
+        return now is target or (target.is_rotated and now is not None and now.rotated() == target)
+
     def _watch(self, target: Target) -> Watch | None:
         """The test for an outage of a target; None where the config has changed and the target is no longer probed."""
         return self._watches[target.name] if self.targets.get(target.name) is target else None
@@ -202,15 +212,24 @@ class Exporter:
 
     def _log(self, result: ProbeResult) -> None:
         """Logs what changed: a line an attempt would bury it, and every failure is kept in the history."""
-        name, said = result.target.name, verdict(result)
-        before = self._verdicts.get(name)
-        self._verdicts[name] = said
+        self._log_credentials(result)
+        key, said = (result.target.name, result.target.is_rotated), verdict(result)
+        before = self._verdicts.get(key)
+        self._verdicts[key] = said
         if not result.outcome.success:
             level = logging.WARNING if said != before else logging.DEBUG
         else:
             level = logging.INFO if before not in {None, said} else logging.DEBUG
         if log.isEnabledFor(level):
             log.log(level, "probe succeeds" if result.outcome.success else "probe fails", extra=log_fields(result))
+
+    def _log_credentials(self, result: ProbeResult) -> None:
+        for state in self.credentials.note(result):
+            about = {"target": result.target.name, "credential": state.label}
+            if state.problem:
+                log.warning("credential cannot be read", extra={**about, "problem": state.problem})
+            else:
+                log.info("credential can be read again", extra=about)
 
     async def _watch_lag(self) -> None:
         while True:

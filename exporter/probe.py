@@ -1,7 +1,7 @@
 """Drives one grant's flow through `send`, and times it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,11 +10,14 @@ from typing import Protocol
 from exporter import evidence
 from exporter.catalogue import Category, Reason, Stage
 from exporter.clock import Clock
+from exporter.credentials import fitting
 from exporter.grants import GRANTS, remembers
 from exporter.interpret import with_taken
 from exporter.model import (
     Answer,
     Attempt,
+    Certificate,
+    CredentialState,
     Evidence,
     Exchange,
     Fault,
@@ -22,6 +25,7 @@ from exporter.model import (
     Memory,
     Outcome,
     ProbeResult,
+    Proof,
     ProofSource,
     Reading,
     Secret,
@@ -121,9 +125,9 @@ class Prober:
             # In a thread: to compare fingerprints is slow on purpose.
             begun = await asyncio.to_thread(memory.begin, attempt, held.state)
             if isinstance(begun, Unsent):
-                return self._unsent(target, begun)
+                return self._unsent(target, begun, attempt.credentials)
             if problem := await held.prepare(begun[1]):
-                return self._unsent(target, _unusable(problem))
+                return self._unsent(target, _unusable(problem), attempt.credentials)
             spend = self._spend(stack.pop_all(), held, memory, begun, within)
         spending = asyncio.create_task(spend)
         self._spending.add(spending)
@@ -157,30 +161,34 @@ class Prober:
             ),
             exchange=answer.exchange,
             request=request,
+            credentials=attempt.credentials,
         )
 
     def _attempt(self, target: Target) -> Attempt | ProbeResult:
         """An attempt with all that it needs, or its result where something cannot be read."""
-        proof = self.read(target.credential.source) if target.credential else None
-        if isinstance(proof, Unreadable):
-            return self._unsent(target, _unreadable(proof))
-        secrets = {}
-        for name, source in target.secrets:
-            read = self.read(source)
-            if isinstance(read, Unreadable):
-                return self._unsent(target, _unreadable(read))
-            if isinstance(read.proof, Secret):
-                secrets[name] = read.proof
+        found = self._read(target)
+        states = tuple(_state(target, label, read) for label, read in found.items())
+        proofs = _proofs(found)
+        if isinstance(proofs, Unreadable):
+            return self._unsent(target, _unreadable(proofs), states)
         return Attempt(
             target=target,
             request_id=self.new_id(),
             now=self.clock.time(),
             new_id=self.new_id,
-            proof=proof.proof if proof else None,
-            secrets=secrets,
+            proof=proofs.get(target.credential.label) if target.credential else None,
+            secrets={name: proof for name, proof in proofs.items() if isinstance(proof, Secret)},
+            credentials=states,
         )
 
-    def _unsent(self, target: Target, unsent: Unsent) -> ProbeResult:
+    def _read(self, target: Target) -> dict[str, Reading | Unreadable]:
+        """Everything that a target proves itself by or presents, by the label of its series."""
+        found = {name: self.read(source) for name, source in target.secrets}
+        if target.credential is not None:
+            found[target.credential.label] = fitting(target.credential, self.read(target.credential.source))
+        return found
+
+    def _unsent(self, target: Target, unsent: Unsent, states: tuple[CredentialState, ...] = ()) -> ProbeResult:
         return ProbeResult(
             target=target,
             started_at=self.clock.time(),
@@ -188,6 +196,7 @@ class Prober:
             outcome=_failed(unsent),
             evidence=Evidence(endpoint=target.endpoint.url, request_id=self.new_id(), body=unsent.problem),
             exchange=Exchange(),
+            credentials=states,
         )
 
     async def _converse(self, flow: Flow, deadline: float) -> _Conversation:
@@ -252,6 +261,25 @@ def _unusable(state: Unreadable) -> Unsent:
 
 def _failed(unsent: Unsent) -> Outcome:
     return Outcome.failed(unsent.category, Stage.LOCAL, unsent.reason)
+
+
+def _proofs(found: Mapping[str, Reading | Unreadable]) -> dict[str, Proof] | Unreadable:
+    """What was read by its label, or the first that could not be."""
+    proofs = {}
+    for label, read in found.items():
+        if isinstance(read, Unreadable):
+            return read
+        proofs[label] = read.proof
+    return proofs
+
+
+def _state(target: Target, label: str, read: Reading | Unreadable) -> CredentialState:
+    """What is known of a credential once it was read; of two ends, stated and a certificate's, the earlier."""
+    stated = target.credential.expires if target.credential and target.credential.label == label else None
+    if isinstance(read, Unreadable):
+        return CredentialState(label, read.problem, stated)
+    own = read.proof.expires if isinstance(read.proof, Certificate) else None
+    return CredentialState(label, read.stale, min((end for end in (stated, own) if end is not None), default=None))
 
 
 def disturb(result: ProbeResult) -> ProbeResult:

@@ -23,6 +23,7 @@ def fields(result: ProbeResult) -> dict[str, Any]:
     meaning, action = advice(failure, refusal) if failure else (None, None)
     return {
         "target": result.target.name,
+        "credential": result.target.credential and result.target.credential.label,
         "success": outcome.success,
         "started_at": timestamp(result.started_at),
         "duration_seconds": round(result.duration, 6),
@@ -76,6 +77,8 @@ def _phases(result: ProbeResult) -> dict[Phase, float]:
 def log_fields(result: ProbeResult) -> dict[str, Any]:
     """What of a result belongs on one log line."""
     nested = {"success", "started_at", "phases_seconds", "departures", "name", "meaning", "action"}
+    if not result.target.is_rotated:
+        nested.add("credential")
     known = {name: value for name, value in fields(result).items() if value is not None and name not in nested}
     return known | ({"departures": ",".join(result.outcome.departures)} if result.outcome.departures else {})
 

@@ -98,8 +98,8 @@ class Observer(Protocol):
     def crashed(self, target: Target, at: float) -> None:
         """An attempt of the timetable ended in an error of ours at this Unix time."""
 
-    def confirmation_crashed(self) -> None:
-        """An attempt made to be sure ended in an error of ours."""
+    def extra_crashed(self) -> None:
+        """An attempt beside the timetable ended in an error of ours."""
 
 
 CONFIRM_EVERY = 1.5
@@ -128,7 +128,8 @@ class Scheduler:
     """Runs attempts on the timetable until it is cancelled, in as many places as there are.
 
     An attempt that asks for it is confirmed: `confirm` is called every so often beside the timetable, until it, too,
-    says that this is enough. One that asks for a pause is followed by none on the timetable until it is over.
+    says that this is enough. One that asks for a pause is followed by none on the timetable until it is over. A target
+    that has a next credential is attempted with that, too, whenever it is attempted.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Scheduler:
         self._timekeeper: asyncio.Task[None] | None = None
         self._attempts: asyncio.TaskGroup
         self._running: set[str] = set()
+        self._rotating: set[str] = set()
         self._paused_until: dict[str, float] = {}
         self._lanes: Counter[str] = Counter()
 
@@ -196,6 +198,10 @@ class Scheduler:
             return
         self._running.add(target.name)
         self._attempts.create_task(self._run(tick), name=f"attempt {target.name}")
+        rotated = target.rotated()
+        if rotated is not None and target.name not in self._rotating:
+            self._rotating.add(target.name)
+            self._attempts.create_task(self._run_rotated(rotated), name=f"attempt {target.name} next")
 
     async def _run(self, tick: Tick) -> None:
         target = tick.target
@@ -207,6 +213,13 @@ class Scheduler:
                 self._pause(tick, self._clock.monotonic() + wish.pause)
         finally:
             self._running.discard(target.name)
+
+    async def _run_rotated(self, target: Target) -> None:
+        """Makes an attempt with the next credential, in a place of its own: nothing waits for it."""
+        try:
+            await self._guarded(self._attempt, target, None)
+        finally:
+            self._rotating.discard(target.name)
 
     def _pause(self, tick: Tick, until: float) -> None:
         self._paused_until[tick.target.name] = until
@@ -246,7 +259,7 @@ class Scheduler:
             # A bug that one target's answers bring out must not end the probing of all others.
             log.exception("internal error", extra={"target": target.name})
             if due is None:
-                self._observer.confirmation_crashed()
+                self._observer.extra_crashed()
             else:
                 self._observer.crashed(target, self._clock.time())
             return None

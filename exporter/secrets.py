@@ -1,13 +1,20 @@
 """Reads secrets and certificates where they are kept, at each use: a rotated one needs no restart."""
 
 import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jwt
 
 from exporter.certificates import parse_certificate
+from exporter.credentials.federated_assertion import FILE_VARIABLE
 from exporter.files import read_file
 from exporter.model import (
+    AssertionSource,
     Certificate,
     CertificateSource,
     EnvironmentSecret,
+    FileSecret,
     InlineSecret,
     Proof,
     ProofSource,
@@ -17,26 +24,80 @@ from exporter.model import (
     Unreadable,
 )
 
-
-def read(source: ProofSource) -> Reading | Unreadable:
-    """What proves who somebody is, as it is now, or why it cannot be read. Never raises."""
-    found: Proof | Unreadable
-    found = read_certificate(source) if isinstance(source, CertificateSource) else read_secret(source)
-    return found if isinstance(found, Unreadable) else Reading(found)
+_Contents = tuple[bytes, bytes | None, Secret | None]
+"""What a certificate is made of: the content of its file and of its key's own, and the password."""
 
 
-def read_certificate(source: CertificateSource) -> Certificate | Unreadable:
-    """The certificate and the private key that belongs to it, or why they cannot be used. Never raises."""
+@dataclass(slots=True)
+class Keyring:
+    """Reads at each use, and keeps the last good value of each source for when it cannot be read any more.
+
+    Files are small and local, so they are read where they are asked for; a certificate is parsed again only where the
+    content of a file changed.
+    """
+
+    _good: dict[ProofSource, Proof] = field(default_factory=dict, repr=False)
+    _parsed: dict[CertificateSource, tuple[_Contents, Certificate | Unreadable]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def read(self, source: ProofSource) -> Reading | Unreadable:
+        """What proves who somebody is, as it is now or was last, or why it was never readable. Never raises."""
+        found = self._read(source)
+        if not isinstance(found, Unreadable):
+            self._good[source] = found
+            return Reading(found)
+        last = self._good.get(source)
+        return found if last is None else Reading(last, stale=found.problem)
+
+    def _read(self, source: ProofSource) -> Proof | Unreadable:
+        match source:
+            case CertificateSource():
+                return self._read_certificate(source)
+            case AssertionSource():
+                return read_assertion(source)
+            case _:
+                return read_secret(source)
+
+    def _read_certificate(self, source: CertificateSource) -> Certificate | Unreadable:
+        """The certificate and the private key that belongs to it: both are of one rotation, or neither is taken."""
+        contents = _contents(source)
+        if isinstance(contents, Unreadable):
+            return contents
+        if source not in self._parsed or self._parsed[source][0] != contents:
+            self._parsed[source] = contents, parse_certificate(*contents, str(source.certificate))
+        return self._parsed[source][1]
+
+
+def _contents(source: CertificateSource) -> _Contents | Unreadable:
     password = read_secret(source.password) if source.password else None
     if isinstance(password, Unreadable):
         return password
-    contents = []
-    for path in (source.certificate, source.private_key):
-        content = read_file(path) if path else None
-        if isinstance(content, Unreadable):
-            return content
-        contents.append(content)
-    return parse_certificate(contents[0] or b"", contents[1], password, str(source.certificate))
+    certificate = read_file(source.certificate)
+    if isinstance(certificate, Unreadable):
+        return certificate
+    private_key = read_file(source.private_key) if source.private_key else None
+    return private_key if isinstance(private_key, Unreadable) else (certificate, private_key, password)
+
+
+def read_assertion(source: AssertionSource) -> Secret | Unreadable:
+    """The assertion as it is now, if it is a whole JWT, or why it cannot be used. Never raises."""
+    path = source.path or os.environ.get(FILE_VARIABLE)
+    if not path:
+        return Unreadable(f"environment variable {FILE_VARIABLE} is not set")
+    found = read_secret(FileSecret(Path(path)))
+    if isinstance(found, Secret) and claims_of(found) is None:
+        return Unreadable(f"{path} holds no JWT")
+    return found
+
+
+def claims_of(assertion: Secret) -> dict[str, object] | None:
+    """What an assertion says, unchecked; None where it is no JWT."""
+    try:
+        claims: dict[str, object] = jwt.decode(assertion.reveal(), options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return None
+    return claims
 
 
 def read_secret(source: SecretSource) -> Secret | Unreadable:

@@ -12,6 +12,7 @@ from exporter.catalogue import Side
 from exporter.history import Entry, Standing, Tally
 from exporter.model import Target
 from exporter.providers import PROVIDERS
+from exporter.rotation import CredentialStatus
 
 LATELY = 600.0
 """Seconds for which a failure is remembered of a target that succeeds again."""
@@ -90,9 +91,10 @@ class TargetStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetDetail:
-    """One target with what is kept of its attempts, newest first, and what those of the last day came to."""
+    """One target with its credentials, what is kept of its attempts, newest first, and what the last day's came to."""
 
     status: TargetStatus
+    credentials: Sequence[CredentialStatus]
     recent: Sequence[Entry]
     day: Tally
 

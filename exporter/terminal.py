@@ -28,7 +28,7 @@ def console() -> Console:
 
 def print_results(results: Iterable[ProbeResult], out: Console) -> None:
     """Prints one line a result, failures first, and under the table what to make of each failure."""
-    listed = sorted(results, key=lambda result: (result.outcome.success, result.target.name))
+    listed = sorted(results, key=lambda result: (result.outcome.success, _tried(result)))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     table.add_column("TARGET", overflow="fold")
@@ -125,7 +125,7 @@ def _row(result: ProbeResult) -> tuple[Text, ...]:
     style = "red" if failure else "green"
     return (
         Text("FAIL" if failure else "ok", style),
-        Text(result.target.name),
+        Text(_tried(result)),
         Text(verdict(result), style),
         Text(failure.side if failure else ""),
         Text(str(result.evidence.status or "")),
@@ -133,11 +133,15 @@ def _row(result: ProbeResult) -> tuple[Text, ...]:
     )
 
 
+def _tried(result: ProbeResult) -> str:
+    return f"{result.target.name} (next)" if result.target.is_rotated else result.target.name
+
+
 def _remarks(result: ProbeResult) -> Iterator[str]:
     failure, refusal = result.outcome.failure, result.outcome.refusal
     if failure is not None:
         meaning, action = advice(failure, refusal)
-        yield f"\n{result.target.name}: {failure.category}. {meaning}"
+        yield f"\n{_tried(result)}: {failure.category}. {meaning}"
         yield f"  {action}"
         if failure.fault.reason is Reason.SECRET_UNREADABLE:
             yield f"  {result.evidence.body}"
@@ -145,4 +149,4 @@ def _remarks(result: ProbeResult) -> Iterator[str]:
         ids = (f"{name.replace('_', ' ')} {values[name]}" for name in ("trace_id", "correlation_id") if values[name])
         yield "  " + ", ".join((*ids, f"at {values['started_at']}"))
     for departure in result.outcome.departures:
-        yield f"\n{result.target.name}: the server departs from the standard: {departure.sentence}"
+        yield f"\n{_tried(result)}: the server departs from the standard: {departure.sentence}"

@@ -7,6 +7,7 @@ from itertools import count
 
 from exporter.clock import Clock
 from exporter.model import (
+    NEXT,
     Answer,
     Credential,
     InlineSecret,
@@ -23,6 +24,7 @@ from exporter.probe import Prober, ReadProof, Send
 from exporter.state import Keeper
 
 SECRET = "canary-Zq7+/=&secret"
+NEXT_SECRET = "canary-next-secret"
 
 
 class FakeClock:
@@ -87,6 +89,12 @@ def make_target(name: str = "contoso", **changes: object) -> Target:
         "credential": Credential("client_secret_post", InlineSecret(Secret(SECRET))),
     }
     return Target(**(values | changes))  # type: ignore[arg-type]
+
+
+def make_rotating_target(name: str = "contoso", **changes: object) -> Target:
+    """A target whose secret shall be replaced by another."""
+    following = Credential("client_secret_post", InlineSecret(Secret(NEXT_SECRET)), label=NEXT)
+    return make_target(name, next_credential=following, **changes)
 
 
 def token(**changes: object) -> TokenResponse:

@@ -1,11 +1,11 @@
 """The writer of scrapes, held against prometheus_client's own writers and parsers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from fakes import make_target
+from fakes import make_rotating_target, make_target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import (
@@ -389,6 +389,9 @@ def test_ids_come_and_go_in_openmetrics_only() -> None:
     assert "trace_id" not in board.text()
 
 
+ROTATED = make_rotating_target().rotated() or make_target()
+
+
 def _load_and_refuse(recorder: Recorder) -> None:
     recorder.config_loaded(1.0)
     recorder.config_refused()
@@ -397,12 +400,13 @@ def _load_and_refuse(recorder: Recorder) -> None:
 CHANGES: dict[str, Callable[[Recorder], None]] = {
     "record": lambda recorder: recorder.record(result("contoso")),
     "restore_code": lambda recorder: recorder.restore_code("contoso", "AADSTS50000", 1.0),
+    "rotated": lambda recorder: recorder.rotated(replace(result("contoso"), target=ROTATED)),
     "confirmed": lambda recorder: recorder.confirmed(result("contoso")),
     "tested": lambda recorder: recorder.tested(make_target(), 0.5, certain=True),
     "scheduled": lambda recorder: recorder.scheduled(make_target(), 1.0),
     "started": lambda recorder: recorder.started(1.0),
     "skipped": lambda recorder: recorder.skipped(make_target(), Skip.OVERLAP, 1),
-    "confirmation_crashed": lambda recorder: recorder.confirmation_crashed(),
+    "extra_crashed": lambda recorder: recorder.extra_crashed(),
     "crashed": lambda recorder: recorder.crashed(make_target(), 1.0),
     "loop_lagged": lambda recorder: recorder.loop_lagged(1.0),
     "config_loaded": lambda recorder: recorder.config_loaded(1.0),

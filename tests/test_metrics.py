@@ -2,17 +2,21 @@
 
 import random
 from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
+from fakes import FakeClock, ScriptedSend, make_prober, make_rotating_target, make_target, refusal, token
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pairs import EXPIRES, make_pair
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.catalogue import (
     FAILURE_CATEGORIES,
+    MUTUAL_TLS_FAULTS,
     REASONS,
     REGISTERED_ERRORS,
     RFC6749_ERRORS,
@@ -30,6 +34,9 @@ from exporter.metrics.families import LATENCY_BUCKETS
 from exporter.metrics.recorder import CODE_BUDGET
 from exporter.model import (
     Answer,
+    Certificate,
+    CertificateSource,
+    Credential,
     ErrorCode,
     ErrorResponse,
     Evidence,
@@ -37,14 +44,20 @@ from exporter.model import (
     Expectation,
     Failure,
     Fault,
+    FileSecret,
+    InlineSecret,
     Outcome,
     ProbeResult,
+    Proof,
+    Reading,
+    Secret,
     Target,
     TokenRequest,
     TokenResponse,
     TransportFailure,
     Unreadable,
 )
+from exporter.probe import ReadProof
 from exporter.providers import PROVIDERS
 from exporter.windows import SIZES
 
@@ -113,6 +126,8 @@ def test_everything_that_can_be_known_starts_at_zero() -> None:
     for stage, reasons in REASONS.items():
         for reason in reasons:
             if reason in {Reason.REFUSED, Reason.ERROR_IN_200} and stage is Stage.OAUTH:
+                continue
+            if (stage, reason) in MUTUAL_TLS_FAULTS:
                 continue
             expected = None if (stage, reason) in OF_GRANTS else 0
             assert board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == expected
@@ -192,6 +207,116 @@ async def test_an_unreadable_secret_shows_on_its_own_gauge() -> None:
     assert board.value("token_probe_failures_total", side="prober", category="local") == 1
     await board.probe(token())
     assert board.value("token_probe_credential_readable", credential="current") == 1
+
+
+async def test_a_value_that_stands_in_for_what_cannot_be_read_shows_on_the_gauge_alone() -> None:
+    """Probing goes on as if nothing had happened."""
+    board = Board()
+    stale = Reading(Secret("s3cret"), stale="/run/secrets/x is empty")
+
+    board.recorder.record(await make_prober(ScriptedSend([token()]), FakeClock(), lambda _: stale).probe(make_target()))
+
+    assert board.value("token_probe_credential_readable", credential="current") == 0
+    assert board.value("token_probe_success") == 1
+
+
+async def test_what_a_grant_presents_has_a_gauge_of_its_own() -> None:
+    """A password that cannot be read is not the client's credential."""
+    target = make_target(secrets=(("password", InlineSecret(Secret("pa55"))), ("assertion", FileSecret(Path("gone")))))
+    board = Board(target)
+
+    board.recorder.record(await make_prober(ScriptedSend([token()]), FakeClock()).probe(target))
+
+    gauges = {label: board.value("token_probe_credential_readable", credential=label) for label in LABELS}
+    assert gauges == {"current": 1, "next": None, "password": 1, "assertion": 0}
+
+
+LABELS = ("current", "next", "password", "assertion")
+SOON, LATER = 1_800_000_000.0, EXPIRES.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("stated", "proof", "end"),
+    [
+        (None, Secret("s3cret"), None),
+        (SOON, Secret("s3cret"), SOON),
+        (None, make_pair().certificate, LATER),
+        (SOON, make_pair().certificate, SOON),
+        (LATER + 1, make_pair().certificate, LATER),
+    ],
+    ids=["nobody knows", "a secret, as stated", "a certificate, by itself", "stated earlier", "stated later"],
+)
+async def test_the_earlier_end_of_a_credential_counts(stated: float | None, proof: Proof, end: float | None) -> None:
+    """That of the config is there from the first scrape on, that of a certificate once it was read."""
+    method = "private_key_jwt" if isinstance(proof, Certificate) else "client_secret_post"
+    target = make_target(credential=Credential(method, CertificateSource(Path("tls.pem")), stated))
+    board = Board(target)
+    before = board.value("token_probe_credential_expiry_timestamp_seconds", credential="current")
+
+    prober = make_prober(ScriptedSend([token()]), FakeClock(), lambda _: Reading(proof))
+    board.recorder.record(await prober.probe(target))
+
+    assert before == stated
+    assert board.value("token_probe_credential_expiry_timestamp_seconds", credential="current") == end
+
+
+def reading(proof: Proof) -> ReadProof:
+    """Reads this, whatever is asked for."""
+    return lambda _: Reading(proof)
+
+
+async def test_a_renewed_certificate_moves_its_end() -> None:
+    """With the next attempt."""
+    target = make_target(credential=Credential("private_key_jwt", CertificateSource(Path("tls.pem"))))
+    board = Board(target)
+    for expires in (datetime(2030, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)):
+        certificate = make_pair(expires=expires).certificate
+        prober = make_prober(ScriptedSend([token()]), FakeClock(), reading(certificate))
+        board.recorder.record(await prober.probe(target))
+        end = board.value("token_probe_credential_expiry_timestamp_seconds", credential="current")
+        assert end == expires.timestamp()
+
+
+OF_A_ROTATION = (
+    "token_probe_credential_success",
+    "token_probe_credential_attempts_total",
+    "token_probe_credential_failures_total",
+)
+
+
+async def test_a_target_without_a_next_credential_has_no_series_of_a_rotation() -> None:
+    """They would double those that every target has."""
+    board = Board()
+    await board.probe(token(), refusal(7000215, "invalid_client", 401))
+    assert not any(sample.name in OF_A_ROTATION for family in board.registry.collect() for sample in family.samples)
+
+
+def test_the_series_of_a_rotation_start_at_zero() -> None:
+    """For both credentials, by every kind of failure."""
+    board = Board(make_rotating_target())
+    for label in ("current", "next"):
+        assert board.value("token_probe_credential_attempts_total", credential=label) == 0
+        assert board.value("token_probe_credential_success", credential=label) is None
+        for category in FAILURE_CATEGORIES:
+            labels = {"credential": label, "side": category.side, "category": category}
+            assert board.value("token_probe_credential_failures_total", **labels) == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "meets_it"),
+    [
+        (make_target(), False),
+        (make_target(credential=Credential("tls_client_auth", CertificateSource(Path("tls.pem")))), True),
+        (make_target(next_credential=Credential("tls_client_auth", CertificateSource(Path("x")), label="next")), True),
+    ],
+    ids=["shows none", "shows a certificate", "shall show one"],
+)
+def test_who_shows_a_certificate_is_ready_for_its_refusal(target: Target, meets_it: bool) -> None:
+    """Nobody else needs the series before it happens."""
+    found = Board(target).value(
+        "token_probe_transport_failures_total", stage="tls", reason="client_certificate_refused"
+    )
+    assert found == (0 if meets_it else None)
 
 
 async def test_an_expected_refusal_is_no_error() -> None:

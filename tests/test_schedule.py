@@ -38,7 +38,7 @@ class Log:
     def crashed(self, target: Target, at: float) -> None:
         self.crashes.append((target.name, at))
 
-    def confirmation_crashed(self) -> None:
+    def extra_crashed(self) -> None:
         self.crashed_confirmations += 1
 
 

@@ -3,6 +3,7 @@
 from exporter.catalogue.codes import Entry, Hint, code_entry, codes, errors, hints, watched
 from exporter.catalogue.sets import (
     FAILURE_CATEGORIES,
+    MUTUAL_TLS_FAULTS,
     OUTAGE_CATEGORIES,
     PROVIDER_OWNED,
     REASONS,
@@ -21,6 +22,7 @@ from exporter.catalogue.sets import (
 
 __all__ = [
     "FAILURE_CATEGORIES",
+    "MUTUAL_TLS_FAULTS",
     "OUTAGE_CATEGORIES",
     "PROVIDER_OWNED",
     "REASONS",

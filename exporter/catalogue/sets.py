@@ -106,6 +106,7 @@ class Reason(StrEnum):
     CA_UNUSABLE = "ca_unusable"
     CERT_EXPIRED = "cert_expired"
     CERT_NOT_YET_VALID = "cert_not_yet_valid"
+    CLIENT_CERTIFICATE_REFUSED = "client_certificate_refused"
     CLIENT_ERROR = "client_error"
     CLOSED = "closed"
     CODE_EXPIRED_EARLY = "code_expired_early"
@@ -174,6 +175,7 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
         Stage.TLS: (
             Reason.CERT_EXPIRED,
             Reason.CERT_NOT_YET_VALID,
+            Reason.CLIENT_CERTIFICATE_REFUSED,
             Reason.HANDSHAKE,
             Reason.HOST_MISMATCH,
             Reason.NOT_TLS,
@@ -221,6 +223,10 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
         Stage.TOKEN: (Reason.BAD_EXPIRES_IN, Reason.BAD_TOKEN_TYPE, Reason.ISSUED_TYPE_MISSING, Reason.MISSING),
     }
 )
+
+
+MUTUAL_TLS_FAULTS = frozenset({(Stage.TLS, Reason.CLIENT_CERTIFICATE_REFUSED)})
+"""Faults that hardly anybody meets who shows no certificate."""
 
 
 class Phase(StrEnum):

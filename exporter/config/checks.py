@@ -6,23 +6,14 @@ The checks look at plain values, so that they speak up also where the shape of s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exporter.config.schema import (
-    DEFAULT_INTERVAL,
-    DEFAULT_TIMEOUT,
-    KEYS,
-    PRESENTED,
-    CredentialEntry,
-    TargetEntry,
-    keys_of,
-)
-from exporter.document import likely_key
+from exporter.config.proofs import credential_complaints
+from exporter.config.schema import DEFAULT_INTERVAL, DEFAULT_TIMEOUT, KEYS, PRESENTED, TargetEntry, keys_of
+from exporter.config.workload import or_variable
+from exporter.document import Complaint, likely_key
 from exporter.durations import parse_duration, show_duration
 from exporter.grants import GRANTS, remembers
 from exporter.model import DRILL_TARGET, Grant, Provider
 from exporter.providers import PROVIDERS
-
-Complaint = tuple[tuple[str | int, ...], str]
-"""A path and what is wrong there."""
 
 MIN_INTERVAL = 0.1
 INFO_LABELS = frozenset({"target", "provider", "cloud", "tenant", "grant", "client_id", "job", "instance"})
@@ -122,7 +113,7 @@ def _timing(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[C
 
 def _provider(entry: Mapping[str, Any], provider: Provider, waived: frozenset[str]) -> Iterator[Complaint]:
     for key in sorted(provider.requires - waived - _meant(entry)):
-        yield (key,), f"is required for provider {provider.name}"
+        yield (key,), f"is required for provider {provider.name}{or_variable(entry, key)}"
     if provider.one_of and len(given := provider.one_of & _meant(entry)) != 1:
         names = " or ".join(sorted(provider.one_of))
         fault = "not both" if given else "neither is given"
@@ -137,7 +128,7 @@ def _provider(entry: Mapping[str, Any], provider: Provider, waived: frozenset[st
 
 def _grant(entry: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
     for key in sorted(grant.requires - _meant(entry)):
-        yield (key,), f"is required for grant {grant.name}"
+        yield (key,), f"is required for grant {grant.name}{or_variable(entry, key)}"
     for key in sorted((GRANT_KEYS - grant.requires - grant.allows) & entry.keys()):
         yield (key,), f"has no meaning for grant {grant.name}"
     if grant.provider and entry.get("provider") in PROVIDERS.keys() - {grant.provider}:
@@ -183,13 +174,8 @@ def _urls(entry: Mapping[str, Any]) -> Iterator[Complaint]:
 
 
 def _credential(entry: Mapping[str, Any]) -> Iterator[Complaint]:
-    if not isinstance(credential := entry.get("credential"), dict):
-        return
-    strangers = credential.keys() - CredentialEntry.model_fields.keys()
-    keys = keys_of("client_secret")
-    if not strangers and len(credential.keys() & set(keys)) != 1:
-        yield ("credential",), "needs exactly one of " + ", ".join(keys)
-    if "client_id" not in _meant(entry) and _grant_name(entry) == "none":
+    yield from credential_complaints(entry)
+    if isinstance(entry.get("credential"), dict) and "client_id" not in _meant(entry) and _grant_name(entry) == "none":
         yield ("client_id",), "is required beside a credential"
 
 

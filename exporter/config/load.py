@@ -1,13 +1,15 @@
 """From the text of a config file to a Config, or to everything that is wrong with it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from exporter.config.checks import complaints
+from exporter.config.proofs import DEFAULT_METHODS, PASSWORD_KEYS, PROOFS
 from exporter.config.schema import (
     ARGUMENTS,
     KEYS,
@@ -15,12 +17,18 @@ from exporter.config.schema import (
     ConfigEntry,
     CredentialEntry,
     DefaultsEntry,
+    ProofEntry,
     TargetEntry,
     keys_of,
 )
+from exporter.config.workload import completed
 from exporter.document import Problem, load
 from exporter.grants import GRANTS, remembers
 from exporter.model import (
+    CURRENT,
+    NEXT,
+    AssertionSource,
+    CertificateSource,
     Config,
     Credential,
     EnvironmentSecret,
@@ -32,8 +40,10 @@ from exporter.model import (
     Local,
     Parameters,
     Place,
+    ProofSource,
     Secret,
     SecretSource,
+    Signing,
     Target,
 )
 from exporter.providers import PROVIDERS
@@ -47,28 +57,29 @@ def load_config(path: Path) -> Config | list[Problem]:
         return [Problem(0, "", "is not UTF-8 text; save it as UTF-8")]
     except OSError as error:
         return [Problem(0, "", f"cannot be read: {error.strerror}")]
-    return parse_config(text, path.parent)
+    return parse_config(text, path.parent, os.environ)
 
 
-def parse_config(text: str, folder: Path) -> Config | list[Problem]:
+def parse_config(text: str, folder: Path, environ: Mapping[str, str] = MappingProxyType({})) -> Config | list[Problem]:
     """Reads the text of a config: a Config, or every problem in the order of its lines."""
     document = load(text, private={"credential": CredentialEntry.model_fields})
+    root = completed(document.root, environ)
     problems = list(document.problems)
     entry: ConfigEntry | None = None
-    if document.root is not None:
+    if root is not None:
         try:
-            entry = ConfigEntry.model_validate(document.root)
+            entry = ConfigEntry.model_validate(root)
         except ValidationError as error:
             misread = {(p.line, p.path) for p in problems}
             invalid = document.invalid(error, known=KEYS)
             # A value that YAML misread would be reported once more for the type that it then has.
             problems += (p for p in invalid if (p.line, p.path) not in misread)
-        if isinstance(document.root, dict):
-            problems += (document.problem(path, message) for path, message in complaints(document.root))
+        if isinstance(root, dict):
+            problems += (document.problem(path, message) for path, message in complaints(root))
     if entry is None or problems:
         return sorted(problems)
     return Config(
-        targets=tuple(_target(target, entry.defaults, folder) for target in entry.targets),
+        targets=tuple(_target(target, entry.defaults, folder, environ) for target in entry.targets),
         concurrency=entry.concurrency,
         shown=_shown(entry),
         warnings=tuple(_warnings(entry)),
@@ -81,7 +92,7 @@ def _warnings(entry: ConfigEntry) -> Iterator[str]:
             yield f"target {target.name}: {warning}"
 
 
-def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target:
+def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path, environ: Mapping[str, str]) -> Target:
     provider, grant = PROVIDERS[entry.provider], GRANTS[entry.grant]
     place = Place(
         cloud=entry.cloud or "",
@@ -91,7 +102,8 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target
         token_endpoint=entry.token_endpoint or "",
         allow_http=entry.allow_http,
     )
-    asked = grant.endpoint(place, os.environ) if grant.endpoint else Local(provider.endpoint(place))
+    asked = grant.endpoint(place, environ) if grant.endpoint else Local(provider.endpoint(place))
+    credentials = _credentials(entry.credential, provider.auth_method, folder)
     return Target(
         name=entry.name,
         provider=entry.provider,
@@ -105,7 +117,8 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path) -> Target
         client_id=entry.client_id or "",
         scope=entry.scope or "",
         parameters=_parameters(entry),
-        credential=_credential(entry.credential, provider.auth_method, folder) if entry.credential else None,
+        credential=credentials.get(CURRENT),
+        next_credential=credentials.get(NEXT),
         secrets=(*_presented(entry, grant, folder), *asked.secrets),
         arguments=_arguments(entry, grant),
         state_file=folder / entry.state_file if entry.state_file else None,
@@ -141,8 +154,40 @@ def _parameters(entry: TargetEntry) -> Parameters:
     )
 
 
-def _credential(entry: CredentialEntry, default_method: str, folder: Path) -> Credential:
-    return Credential(entry.method or default_method, _source(entry, "client_secret", folder), entry.expires)
+def _credentials(entry: CredentialEntry | None, of_provider: str, folder: Path) -> dict[str, Credential]:
+    """A target's credentials by their labels; a public client has none."""
+    if entry is None:
+        return {}
+    stated = {CURRENT: entry.current or entry, NEXT: entry.next}
+    made = {label: _credential(each, label, of_provider, folder) for label, each in stated.items() if each}
+    return {label: credential for label, credential in made.items() if credential}
+
+
+def _credential(entry: ProofEntry, label: str, of_provider: str, folder: Path) -> Credential | None:
+    """`of_provider` is the method that the provider expects of whoever has a secret."""
+    key = next((key for key in PROOFS if getattr(entry, key)), None)
+    if key is None:
+        return None
+    return Credential(
+        method=entry.method or DEFAULT_METHODS.get(PROOFS[key], of_provider),
+        source=_proof(entry, folder),
+        expires=entry.expires,
+        signing=Signing(entry.algorithm or "", entry.audience or "", entry.kid or "", bool(entry.x5c)),
+        label=label,
+    )
+
+
+def _proof(entry: ProofEntry, folder: Path) -> ProofSource:
+    if entry.certificate_file:
+        locked = any(getattr(entry, key) for key in PASSWORD_KEYS)
+        return CertificateSource(
+            certificate=folder / entry.certificate_file,
+            private_key=folder / entry.private_key_file if entry.private_key_file else None,
+            password=_source(entry, "certificate_password", folder) if locked else None,
+        )
+    if entry.assertion_file or entry.workload_identity:
+        return AssertionSource(folder / entry.assertion_file if entry.assertion_file else None)
+    return _source(entry, "client_secret", folder)
 
 
 def _source(entry: BaseModel, name: str, folder: Path) -> SecretSource:

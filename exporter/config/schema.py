@@ -33,7 +33,7 @@ from exporter.config.values import (
 from exporter.credentials import METHODS
 from exporter.durations import show_duration
 from exporter.grants import GRANTS
-from exporter.model import MASK
+from exporter.model import ALGORITHMS, MASK
 from exporter.providers import PROVIDERS
 
 DEFAULT_INTERVAL = "30s"
@@ -71,6 +71,24 @@ class _Strict(BaseModel):
         return value
 
 
+def keys_of(secret: str) -> tuple[str, str, str]:
+    """The keys that state a secret: itself, its file, or its variable."""
+    return secret, f"{secret}_file", f"{secret}_env"
+
+
+def _presented(names: Iterable[str]) -> type[_Strict]:
+    """The keys that state secrets: each itself, its file, or its variable."""
+    fields: dict[str, Any] = {}
+    for name in sorted(names):
+        what = name.replace("_", " ")
+        fields |= {
+            name: (Hidden | None, Field(None, min_length=1, description=f"The {what} itself; prefer a file.")),
+            f"{name}_file": (Text | None, Field(None, description=f"A file with the {what}, read at each attempt.")),
+            f"{name}_env": (Variable | None, Field(None, description=f"An environment variable with the {what}.")),
+        }
+    return create_model("_Presented", __base__=_Strict, **fields)
+
+
 class DefaultsEntry(_Strict):
     """What targets have that do not say otherwise."""
 
@@ -90,13 +108,20 @@ class DefaultsEntry(_Strict):
         return show_duration(seconds)
 
 
-class CredentialEntry(_Strict):
-    """The client's secret, stated in exactly one way, and how it is sent."""
+class ProofEntry(_presented({"client_secret", "certificate_password"})):  # type: ignore[misc]
+    """By what a client proves who it is, stated in exactly one way, and how."""
 
-    method: one_of(METHODS) | None = Field(None, description="Default: what the provider expects.")  # type: ignore[valid-type]
-    client_secret: Hidden | None = Field(None, min_length=1, description="The secret itself; prefer a file.")
-    client_secret_file: Text | None = Field(None, description="A file with the secret, read at each attempt.")
-    client_secret_env: Variable | None = Field(None, description="An environment variable with the secret.")
+    method: one_of(METHODS) | None = Field(None, description="Default: what fits the proof and the provider.")  # type: ignore[valid-type]
+    certificate_file: Text | None = Field(None, description="The certificate: PEM, or PKCS#12 with its key.")
+    private_key_file: Text | None = Field(None, description="The private key, where it is in a PEM file of its own.")
+    assertion_file: Text | None = Field(None, description="A JWT that others sign and renew.")
+    workload_identity: bool | None = Field(
+        None, description="entra: assertion file, client, tenant and authority of Azure's environment variables."
+    )
+    algorithm: one_of(ALGORITHMS) | None = Field(None, description="private_key_jwt: default PS256, or ES256.")  # type: ignore[valid-type]
+    audience: Text | None = Field(None, description="private_key_jwt: default is the token endpoint's URL.")
+    kid: Text | None = Field(None, description="private_key_jwt: the key's id, where the provider goes by it.")
+    x5c: bool | None = Field(None, description="private_key_jwt: send the certificates themselves along.")
     expires: Instant | None = Field(None, description="When the secret ends, for the alerts that remind of it.")
 
     @field_serializer("expires")
@@ -104,24 +129,18 @@ class CredentialEntry(_Strict):
         return None if expires is None else datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
 
 
+class CredentialEntry(ProofEntry):
+    """How the client proves who it is; or two ways, of which one shall replace the other."""
+
+    current: ProofEntry | None = Field(None, description="The credential in use.")
+    next: ProofEntry | None = Field(None, description="The one that shall replace it, tried beside it.")
+
+
 class ExpectEntry(_Strict):
     """The refusal that is the success, for a target whose request is deliberately bad."""
 
     code: list[Code] | None = Field(None, min_length=1, description="Any of these provider codes.")
     error: list[Error] | None = Field(None, min_length=1, description="Any of these OAuth error values.")
-
-
-def _presented(names: Iterable[str]) -> type[_Strict]:
-    """The keys by which a grant is given what it presents: the secret itself, its file, or its variable."""
-    fields: dict[str, Any] = {}
-    for name in sorted(names):
-        what = name.replace("_", " ")
-        fields |= {
-            name: (Hidden | None, Field(None, min_length=1, description=f"The {what} itself; prefer a file.")),
-            f"{name}_file": (Text | None, Field(None, description=f"A file with the {what}, read at each attempt.")),
-            f"{name}_env": (Variable | None, Field(None, description=f"An environment variable with the {what}.")),
-        }
-    return create_model("_Presented", __base__=_Strict, **fields)
 
 
 PRESENTED = frozenset().union(*(grant.secrets | grant.may_present for grant in GRANTS.values()))
@@ -136,11 +155,6 @@ ARGUMENTS = frozenset().union(*(grant.requires | grant.allows for grant in GRANT
     "state_file",
 }
 """The keys of grants that hold nothing but a word to say."""
-
-
-def keys_of(secret: str) -> tuple[str, str, str]:
-    """The keys that state a secret: itself, its file, or its variable."""
-    return secret, f"{secret}_file", f"{secret}_env"
 
 
 class TargetEntry(_presented(PRESENTED)):  # type: ignore[misc]

@@ -3,9 +3,9 @@
 from collections.abc import Generator
 from dataclasses import replace
 
-from exporter.credentials import METHODS, Client
+from exporter.credentials import METHODS, Client, Method
 from exporter.interpret import Metadata, judge_metadata, judge_token, renewed_token
-from exporter.model import Answer, Attempt, Flow, Outcome, Parameters, TokenEndpoint, TokenRequest
+from exporter.model import Answer, Attempt, Flow, Outcome, Parameters, Signing, TokenEndpoint, TokenRequest
 from exporter.providers import PROVIDERS
 
 METADATA_LIFETIME = 300.0
@@ -31,7 +31,10 @@ def token_endpoint(attempt: Attempt) -> Generator[TokenRequest, Answer, str | Ou
     if isinstance(attempt.target.endpoint, TokenEndpoint):
         return attempt.target.endpoint.url
     metadata = yield from ask_for_metadata(attempt)
-    return metadata if isinstance(metadata, Outcome) else metadata.token_endpoint
+    if isinstance(metadata, Outcome):
+        return metadata
+    # RFC 8705 section 5: whoever shows a certificate asks where servers want to see one.
+    return (_method(attempt).mutual_tls and metadata.mtls_token_endpoint) or metadata.token_endpoint
 
 
 def ask_for_metadata(attempt: Attempt) -> Generator[TokenRequest, Answer, Metadata | Outcome]:
@@ -52,18 +55,15 @@ def post(attempt: Attempt, url: str, own: Parameters) -> TokenRequest:
     target = attempt.target
     keep = target.name if target.reuse_connection else ""
     request = TokenRequest(url=url, form=own, headers=_headers(attempt), ca_file=target.ca_file, keep=keep)
-    if target.credential is not None and attempt.proof is not None:
-        client = Client(
-            client_id=target.client_id,
-            proof=attempt.proof,
-            audience=url,
-            now=attempt.now,
-            new_id=attempt.new_id,
-            algorithm=target.credential.algorithm,
-        )
-        request = METHODS[target.credential.method].authenticate(request, client)
-    elif target.client_id:
-        request = replace(request, form=(*own, ("client_id", target.client_id)))
+    client = Client(
+        client_id=target.client_id,
+        proof=attempt.proof,
+        audience=url,
+        now=attempt.now,
+        new_id=attempt.new_id,
+        signing=target.credential.signing if target.credential else Signing(),
+    )
+    request = _method(attempt).authenticate(request, client)
     # What the config states itself replaces what we would have sent; RFC 6749 section 3.2 forbids repeating.
     merged = dict(request.form or ()) | dict(target.parameters)
     return replace(request, form=tuple(merged.items()))
@@ -73,6 +73,11 @@ def stated(attempt: Attempt, *names: str) -> Parameters:
     """Those of these arguments that the config states."""
     arguments = {"scope": attempt.target.scope, **dict(attempt.target.arguments)}
     return tuple((name, arguments[name]) for name in names if arguments.get(name))
+
+
+def _method(attempt: Attempt) -> Method:
+    credential = attempt.target.credential
+    return METHODS[credential.method if credential else "none"]
 
 
 def _headers(attempt: Attempt) -> Parameters:

@@ -51,12 +51,16 @@ def judge_token(answer: Answer, request: TokenRequest, expect: Expectation) -> O
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a provider's metadata say (OpenID Connect Discovery 1.0 section 3, RFC 8628 section 4); '' is unsaid."""
+    """What a provider's metadata say; '' is unsaid.
+
+    OpenID Connect Discovery 1.0 section 3, RFC 8628 section 4, RFC 8705 section 5.
+    """
 
     issuer: str
     token_endpoint: str
     jwks_uri: str = ""
     device_authorization_endpoint: str = ""
+    mtls_token_endpoint: str = ""
 
 
 def judge_metadata(answer: Answer, endpoint: TokenEndpoint | Issuer) -> Metadata | Outcome:
@@ -78,10 +82,17 @@ def judge_metadata(answer: Answer, endpoint: TokenEndpoint | Issuer) -> Metadata
         token_endpoint=_url(content.get("token_endpoint"), endpoint),
         jwks_uri=_url(content.get("jwks_uri"), endpoint),
         device_authorization_endpoint=_url(content.get("device_authorization_endpoint"), endpoint),
+        mtls_token_endpoint=_url(_alias(content, "token_endpoint"), endpoint),
     )
     if not metadata.token_endpoint:
         return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
     return metadata
+
+
+def _alias(content: Mapping[str, Any], name: str) -> object:
+    """Where an endpoint is for those who show a certificate (RFC 8705 section 5)."""
+    aliases = content.get("mtls_endpoint_aliases")
+    return aliases.get(name) if isinstance(aliases, dict) else None
 
 
 def _url(stated: object, endpoint: TokenEndpoint | Issuer) -> str:
@@ -94,6 +105,8 @@ def _url(stated: object, endpoint: TokenEndpoint | Issuer) -> str:
 def _category_on_the_wire(fault: Fault) -> Category:
     if fault.stage is Stage.LOCAL:
         return Category.LOCAL
+    if fault.reason is Reason.CLIENT_CERTIFICATE_REFUSED:
+        return Category.CREDENTIAL_INVALID
     if fault.reason in _PROTOCOL_REASONS:
         return Category.PROTOCOL
     return Category.NETWORK

@@ -69,6 +69,20 @@ class Families:
             "code",
             "category",
         )
+        self.credential_attempts = self._counter(
+            "token_probe_credential_attempts",
+            "Attempts with this credential that came to an outcome; of targets with a next one.",
+            "target",
+            "credential",
+        )
+        self.credential_failures = self._counter(
+            "token_probe_credential_failures",
+            "Failed attempts with this credential, by side and kind of failure; of targets with a next one.",
+            "target",
+            "credential",
+            "side",
+            "category",
+        )
         self.oauth_errors = self._counter(
             "token_probe_oauth_errors", "Failed attempts by the OAuth error value of the answer.", "target", "error"
         )
@@ -128,6 +142,12 @@ class Families:
         self.credential_expiry = self._gauge(
             "token_probe_credential_expiry_timestamp_seconds",
             "Unix time at which the credential ends, as far as it is known.",
+            "target",
+            "credential",
+        )
+        self.credential_success = self._gauge(
+            "token_probe_credential_success",
+            "Whether the last attempt with this credential was a success; of targets with a next one.",
             "target",
             "credential",
         )

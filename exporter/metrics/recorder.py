@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.catalogue import (
     FAILURE_CATEGORIES,
+    MUTUAL_TLS_FAULTS,
     REASONS,
     WATCHED_ERRORS,
     Category,
@@ -20,7 +21,9 @@ from exporter.catalogue import (
     Stage,
     code_entry,
 )
+from exporter.credentials import METHODS
 from exporter.grants import GRANTS
+from exporter.metrics.credentials import CredentialSeries
 from exporter.metrics.families import Families
 from exporter.metrics.labels import OTHER, child, error_label
 from exporter.model import DRILL_TARGET, ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
@@ -33,9 +36,6 @@ CODE_BUDGET = 20
 
 _EXEMPLAR = re.compile(r"[A-Za-z0-9_.:-]{1,48}")
 """What an id must look like to be an exemplar: with both ids and their names it stays within 128 characters."""
-
-CURRENT = "current"
-"""The `credential` label of a target's only credential."""
 
 _ANSWERED = frozenset({(Stage.OAUTH, Reason.REFUSED), (Stage.OAUTH, Reason.ERROR_IN_200)})
 """Failures that were told in OAuth's own words; they are counted by code and error."""
@@ -82,6 +82,7 @@ class Recorder:
         self.is_held = False
         self.waiting: list[Callable[[], None]] = []
         self._families = Families(registry)
+        self._credentials = CredentialSeries(self._families)
         self.retarget(targets)
 
     @contextmanager
@@ -111,9 +112,7 @@ class Recorder:
             child(self._families.certificate_expiry, name).set(result.exchange.certificate_expiry)
         if result.evidence.clock_difference is not None:
             child(self._families.clock_skew, name).set(result.evidence.clock_difference)
-        if result.target.credential is not None:
-            readable = outcome.failure is None or outcome.failure.fault.reason is not Reason.SECRET_UNREADABLE
-            child(self._families.credential_readable, name, CURRENT).set(readable)
+        self._credentials.record(result)
         if outcome.success:
             self._record_success(result)
         else:
@@ -177,6 +176,12 @@ class Recorder:
         child(self._families.confirmations, result.target.name, outcome).inc()
 
     @_held_up
+    def rotated(self, result: ProbeResult) -> None:
+        """An attempt was made with a target's next credential; it counts in the series of that alone."""
+        if result.target.name in self._targets:
+            self._credentials.record(result)
+
+    @_held_up
     def tested(self, target: Target, evidence: float, *, certain: bool) -> None:
         """What the sequential test makes of a target: the evidence for an outage, and the verdict."""
         child(self._families.outage_evidence, target.name).set(evidence)
@@ -213,8 +218,8 @@ class Recorder:
         child(self._families.skipped, target.name, reason).inc(count)
 
     @_held_up
-    def confirmation_crashed(self) -> None:
-        """An attempt made to be sure ended in an error of ours."""
+    def extra_crashed(self) -> None:
+        """An attempt beside the timetable ended in an error of ours."""
         self._families.internal_errors.inc()
 
     @_held_up
@@ -278,8 +283,7 @@ class Recorder:
         for phase in Phase:
             child(self._families.phases, name, phase)
         child(self._families.interval, name).set(target.interval)
-        if target.credential is not None and target.credential.expires is not None:
-            child(self._families.credential_expiry, name, CURRENT).set(target.credential.expires)
+        self._credentials.watch(target)
         self._inform(target)
 
     @_held_up
@@ -317,7 +321,7 @@ class Recorder:
         foreign = _ANSWERED | (_OF_GRANTS - GRANTS[target.grant].reasons)
         for stage, reasons in REASONS.items():
             for reason in reasons:
-                if (stage, reason) not in foreign:
+                if (stage, reason) not in foreign and _may_meet(target, stage, reason):
                     child(self._families.transport_failures, name, stage, reason)
 
     @_held_up
@@ -340,6 +344,13 @@ def _exemplar(result: ProbeResult) -> dict[str, str] | None:
         "correlation_id": refusal.correlation_id if refusal else "",
     }
     return {name: value for name, value in ids.items() if _EXEMPLAR.fullmatch(value)} or None
+
+
+def _may_meet(target: Target, stage: Stage, reason: Reason) -> bool:
+    """Whether a target has what this fault is about; others meet it by surprise only."""
+    credentials = (target.credential, target.next_credential)
+    shows_certificate = any(credential and METHODS[credential.method].mutual_tls for credential in credentials)
+    return shows_certificate or (stage, reason) not in MUTUAL_TLS_FAULTS
 
 
 def _identity(target: Target) -> tuple[str, ...]:

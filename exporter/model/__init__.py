@@ -4,12 +4,16 @@ from exporter.model.exchange import Answer, Exchange, Fault, Parameters, TokenRe
 from exporter.model.flow import Attempt, Flow, Grant, Local, Memory, Place, Provider, State, Unsent
 from exporter.model.outcome import ErrorResponse, Evidence, Failure, Outcome, ProbeResult
 from exporter.model.secrets import (
+    ALGORITHMS,
     CURRENT,
     MASK,
+    MIN_RSA_BITS,
     NEXT,
+    AssertionSource,
     Certificate,
     CertificateSource,
     Credential,
+    CredentialState,
     EnvironmentSecret,
     FileSecret,
     InlineSecret,
@@ -19,21 +23,26 @@ from exporter.model.secrets import (
     Reading,
     Secret,
     SecretSource,
+    Signing,
     Unreadable,
 )
 from exporter.model.target import DRILL_TARGET, Config, ErrorCode, Expectation, Issuer, Target, TokenEndpoint
 
 __all__ = [
+    "ALGORITHMS",
     "CURRENT",
     "DRILL_TARGET",
     "MASK",
+    "MIN_RSA_BITS",
     "NEXT",
     "Answer",
+    "AssertionSource",
     "Attempt",
     "Certificate",
     "CertificateSource",
     "Config",
     "Credential",
+    "CredentialState",
     "EnvironmentSecret",
     "ErrorCode",
     "ErrorResponse",
@@ -60,6 +69,7 @@ __all__ = [
     "Reading",
     "Secret",
     "SecretSource",
+    "Signing",
     "State",
     "Target",
     "TokenEndpoint",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from exporter.catalogue import Category, Reason, Stage
 from exporter.model.exchange import Answer, TokenRequest
 from exporter.model.outcome import Outcome
-from exporter.model.secrets import Proof, Secret, SecretSource
+from exporter.model.secrets import CredentialState, Proof, Secret, SecretSource
 from exporter.model.target import ErrorCode, Issuer, Target, TokenEndpoint
 
 
@@ -14,7 +14,8 @@ from exporter.model.target import ErrorCode, Issuer, Target, TokenEndpoint
 class Attempt:
     """What a grant builds its requests from: a target, what proves its client, and what is presented, as read just now.
 
-    `request_id` is fresh, and so is whatever `new_id` makes; `now` is Unix time.
+    `credentials` is what is known of these. `request_id` is fresh, and so is whatever `new_id` makes; `now` is Unix
+    time.
     """
 
     target: Target
@@ -23,6 +24,7 @@ class Attempt:
     new_id: Callable[[], str]
     proof: Proof | None = None
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    credentials: tuple[CredentialState, ...] = ()
 
 
 Flow = Generator[TokenRequest, Answer, Outcome]

@@ -5,7 +5,7 @@ from typing import Self
 
 from exporter.catalogue import Category, Departure, Reason, Side, Stage
 from exporter.model.exchange import Exchange, Fault, TokenRequest
-from exporter.model.secrets import Secret
+from exporter.model.secrets import CredentialState, Secret
 from exporter.model.target import ErrorCode, Target
 
 
@@ -88,7 +88,7 @@ class ProbeResult:
     """One finished attempt. `started_at` in Unix time, `duration` and phases in seconds.
 
     `request` is the last one sent; None where none was. `disturbed`: the exporter itself stood still meanwhile, so the
-    times are not the provider's.
+    times are not the provider's. `credentials` are those that were read for it.
     """
 
     target: Target
@@ -99,3 +99,4 @@ class ProbeResult:
     exchange: Exchange
     request: TokenRequest | None = None
     disturbed: bool = False
+    credentials: tuple[CredentialState, ...] = ()

@@ -1,11 +1,11 @@
 """What is probed, how often, and what it should answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NewType
+from typing import NewType, Self
 
 from exporter.model.exchange import Parameters
-from exporter.model.secrets import Credential, SecretSource
+from exporter.model.secrets import NEXT, Credential, SecretSource
 
 DRILL_TARGET = "drill"
 """The target that fails in drills only."""
@@ -53,6 +53,7 @@ class Expectation:
 class Target:
     """What is probed, how often, and what it should answer. Durations in seconds.
 
+    `next_credential` shall replace `credential`, and is tried beside it.
     `confirmations` are the extra attempts an hour that may be made to be sure of an outage. `secrets` are what the
     grant presents, by the name of the parameter: a password, a refresh token, somebody's assertion. `arguments` are
     what it says besides, by the key of the config: a user's name, a resource. `state_file` is where the target
@@ -72,6 +73,7 @@ class Target:
     scope: str = ""
     parameters: Parameters = ()
     credential: Credential | None = None
+    next_credential: Credential | None = None
     secrets: tuple[tuple[str, SecretSource], ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     state_file: Path | None = None
@@ -80,6 +82,17 @@ class Target:
     reuse_connection: bool = False
     watch: tuple[ErrorCode, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_rotated(self) -> bool:
+        """Whether this is a target as it will be, with its next credential in place."""
+        return self.credential is not None and self.credential.label == NEXT
+
+    def rotated(self) -> Self | None:
+        """The target as it will be once its next credential is in place; None where there is none."""
+        if self.next_credential is None:
+            return None
+        return replace(self, credential=self.next_credential, next_credential=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.catalogue import Reason, Stage
 from exporter.clock import Clock
-from exporter.model import Answer, Fault, Secret, TokenRequest, TokenResponse, TransportFailure, Unreadable
+from exporter.model import Answer, Fault, Secret, TokenRequest, TokenResponse, TransportFailure
 from exporter.transport.connections import Connections
 from exporter.transport.connector import current, note_chain
 from exporter.transport.faults import FOREIGN, ExchangeError, fault_of
@@ -60,9 +60,9 @@ class Transport:
 
     async def send(self, request: TokenRequest, timeout: float) -> Answer:
         """Sends one request; the timeout in seconds covers the whole exchange. Never raises."""
-        context = await self._trust.context(request.ca_file)
-        if isinstance(context, Unreadable):
-            return TransportFailure(fault=Fault(Stage.LOCAL, Reason.CA_UNUSABLE))
+        context = await self._trust.context(request.ca_file, request.client_certificate)
+        if isinstance(context, Fault):
+            return TransportFailure(fault=context)
         progress = Progress(self._clock)
         current.set((progress, context))
         try:

@@ -61,6 +61,12 @@ _NOT_TLS = ("wrong version number", "record layer failure")
 """What OpenSSL says of bytes that are no record of TLS, before its version 3.2 and since."""
 
 
+_REFUSES_CERTIFICATE = re.compile(
+    r"alert ((bad|unsupported) certificate|certificate (revoked|expired|unknown|required)|unknown ca|access denied)"
+)
+"""Alerts (RFC 8446 section 6.2) of a server that is not content with the client's certificate, or misses one."""
+
+
 class ExchangeError(Exception):
     """A fault that a step of ours has already named."""
 
@@ -85,6 +91,9 @@ def fault_of(error: BaseException, stage: Stage, *, is_acknowledged: bool = True
     if stage is Stage.DNS and _out_of_descriptors():
         # c-ares says no more than that it could not reach a name server.
         return Fault(Stage.LOCAL, Reason.FD_EXHAUSTED)
+    if isinstance(error, ssl.SSLError) and _REFUSES_CERTIFICATE.search(str(error)):
+        # From TLS 1.3 on the client learns of it only when it waits for the answer.
+        return Fault(Stage.TLS, Reason.CLIENT_CERTIFICATE_REFUSED)
     if stage is Stage.HEADERS and isinstance(error, ssl.SSLError):
         # In TLS 1.3 a server judges the client once the client's own handshake is over (RFC 8446 section 4.4.2.4).
         stage = Stage.TLS

@@ -1,44 +1,62 @@
-"""Whom a TLS connection trusts: the system's authorities, or those of a file, as it is now."""
+"""Whom a TLS connection trusts, and who it says that we are; files as they are now."""
 
 import asyncio
+import os
 import ssl
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from exporter.catalogue import Reason, Stage
 from exporter.files import read_file
-from exporter.model import Unreadable
+from exporter.model import Certificate, Fault, Unreadable
 from exporter.transport.chain import OnChain, listen
 
 MAX_CA_FILE = 1 << 20
 
 _Stamp = tuple[int, int, int]
+_ALWAYS: _Stamp = (0, 0, 0)
+_Kept = dict[Path | None, tuple[_Stamp, ssl.SSLContext]]
 
 
 class Trust:
-    """Makes TLS contexts, and makes them anew when their file has changed; `on_chain` is told of every chain shown."""
+    """Makes TLS contexts, and makes them anew when their file has changed; `on_chain` is told of every chain shown.
+
+    A client's certificate is known by its content: one that was renewed is shown from the next connection on, and the
+    contexts of the one before go with it.
+    """
 
     def __init__(self, on_chain: OnChain) -> None:
         self._on_chain = on_chain
-        self._system = ssl.create_default_context()
-        listen(self._system, on_chain)
-        self._of_files: dict[Path, tuple[_Stamp, ssl.SSLContext]] = {}
+        self._showing_none: _Kept = {None: (_ALWAYS, self._listening(ssl.create_default_context()))}
+        self._showing: WeakKeyDictionary[Certificate, _Kept] = WeakKeyDictionary()
 
-    async def context(self, ca_file: Path | None) -> ssl.SSLContext | Unreadable:
-        """The context for a target's ca_file, or why it is of no use."""
-        if ca_file is None:
-            return self._system
+    async def context(self, ca_file: Path | None, certificate: Certificate | None = None) -> ssl.SSLContext | Fault:
+        """The context that trusts a target's ca_file and shows a client's certificate, or why there is none."""
+        kept = self._showing_none if certificate is None else self._showing.setdefault(certificate, {})
         stamp = _stamp(ca_file)
-        if ca_file in self._of_files and self._of_files[ca_file][0] == stamp:
-            return self._of_files[ca_file][1]
+        if ca_file in kept and kept[ca_file][0] == stamp:
+            return kept[ca_file][1]
         made = await asyncio.to_thread(load_authorities, ca_file)
-        if isinstance(made, ssl.SSLContext):
-            listen(made, self._on_chain)
-            if stamp is not None:
-                self._of_files[ca_file] = (stamp, made)
+        if isinstance(made, Unreadable):
+            return Fault(Stage.LOCAL, Reason.CA_UNUSABLE)
+        if certificate is not None and not _show(made, certificate):
+            return Fault(Stage.LOCAL, Reason.SECRET_UNREADABLE)
+        self._listening(made)
+        if stamp is not None:
+            kept[ca_file] = (stamp, made)
         return made
 
+    def _listening(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        listen(context, self._on_chain)
+        return context
 
-def load_authorities(ca_file: Path) -> ssl.SSLContext | Unreadable:
-    """A context that trusts the PEM certificates of a file and nobody else."""
+
+def load_authorities(ca_file: Path | None) -> ssl.SSLContext | Unreadable:
+    """A context that trusts the PEM certificates of a file and nobody else; None stands for the system's."""
+    if ca_file is None:
+        return ssl.create_default_context()
     content = read_file(ca_file, MAX_CA_FILE)
     if isinstance(content, Unreadable):
         return content
@@ -52,7 +70,29 @@ def load_authorities(ca_file: Path) -> ssl.SSLContext | Unreadable:
     return Unreadable(f"{ca_file} holds no certificate in PEM")
 
 
-def _stamp(path: Path) -> _Stamp | None:
+def _show(context: ssl.SSLContext, certificate: Certificate) -> bool:
+    """Has connections show a certificate; False where OpenSSL finds it too weak.
+
+    Python takes it from a file only. This one is memory without a name, so that no key is left on a disk.
+    """
+    key = certificate.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain = "".join(map(ssl.DER_cert_to_PEM_cert, certificate.chain))
+    descriptor = os.memfd_create("client-certificate")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(key + chain.encode())
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    except ssl.SSLError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _stamp(path: Path | None) -> _Stamp | None:
+    """What changes with a file's content; None where that cannot be told."""
+    if path is None:
+        return _ALWAYS
     try:
         status = path.stat()
     except (OSError, ValueError):

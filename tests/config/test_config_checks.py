@@ -35,8 +35,14 @@ TRAP_NUMBER = "YAML reads this as another number; put it in quotes if it is text
 NEEDS_TEXT = "must be text; put it in quotes if it looks like a number"
 NEEDS_DURATION = "must be a duration such as 30s, 1m30s or 500ms"
 NEEDS_VALUE = "has no value; give it one or leave the key out"
-NEEDS_SECRET = "needs exactly one of client_secret, client_secret_file, client_secret_env"
-NEEDS_METHOD = "must be one of client_secret_basic, client_secret_post"
+NEEDS_SECRET = (
+    "needs exactly one of client_secret, client_secret_file, client_secret_env, certificate_file, assertion_file, "
+    "workload_identity"
+)
+NEEDS_METHOD = (
+    "must be one of client_secret_basic, client_secret_post, federated_assertion, none, private_key_jwt, "
+    "tls_client_auth"
+)
 NEEDS_CODE = "must be an error code with its prefix, as AADSTS50000"
 NEEDS_LABEL = "must be a Prometheus label name such as team"
 NEEDS_PLACE = "provider oidc needs issuer or token_endpoint"

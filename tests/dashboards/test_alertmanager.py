@@ -47,6 +47,8 @@ LABELS: dict[str, Labels] = {
     "TokenProbeTokenInvalid": TARGET,
     "TokenProbeContractBroken": TARGET,
     "TokenProbeCredentialExpired": TARGET,
+    "TokenProbeNextCredentialFailing": TARGET | {"credential": "next"},
+    "TokenProbeCredentialUnreadable": TARGET | {"instance": "one", "credential": "current"},
     "TokenProbeCredentialExpiresIn7Days": TARGET | {"credential": "secret"},
     "TokenProbeCredentialExpiresIn30Days": TARGET | {"credential": "secret"},
     "TokenProbeTLSExpiresSoon": TARGET,

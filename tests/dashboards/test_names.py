@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from boards import BOARDS, QUERIES, expanded
-from fakes import SECRET, ScriptedSend, make_prober, make_target, refusal, token
+from fakes import SECRET, ScriptedSend, make_prober, make_rotating_target, refusal, token
 from processes import ROOT
 from prometheus_client import Metric
 from promql import (
@@ -58,7 +58,7 @@ EXPRESSIONS = {
 
 
 def emitted() -> list[Metric]:
-    """What a real exporter has after a success, a refusal, and a connection that was reset."""
+    """What a real exporter has after a success, a refusal, and a connection that was reset, with either credential."""
 
     async def probe() -> list[Metric]:
         clock = VirtualClock(asyncio.get_running_loop(), 1_700_000_000.0)
@@ -71,8 +71,11 @@ def emitted() -> list[Metric]:
             token(),
         ]
         credential = Credential("client_secret_post", InlineSecret(Secret(SECRET)), expires=1_800_000_000.0)
-        config = Config(targets=(make_target(credential=credential),), concurrency=10)
-        exporter = Exporter(config, make_prober(ScriptedSend(answers), clock), clock)
+        rotated = make_rotating_target(credential=credential)
+        config = Config(targets=(rotated,), concurrency=10)
+        # Each is given twice: to the current credential and to the next.
+        twice = [answer for answer in answers for _ in range(2)]
+        exporter = Exporter(config, make_prober(ScriptedSend(twice), clock), clock)
         task = asyncio.create_task(exporter.run())
         await asyncio.sleep(200)
         found = list(exporter.registry.collect())

@@ -17,7 +17,7 @@ from tools import require_prometheus
 
 from exporter.catalogue import FAILURE_CATEGORIES, SERVICE_CATEGORIES, Side, Skip, code_entry
 from exporter.durations import parse_duration
-from exporter.model import DRILL_TARGET
+from exporter.model import CURRENT, DRILL_TARGET, NEXT
 from exporter.rules import Settings, render
 from exporter.windows import SIZES
 
@@ -34,6 +34,7 @@ LABEL_VALUES: Mapping[str, Iterable[str]] = {
     "category": FAILURE_CATEGORIES,
     "side": Side,
     "reason": Skip,
+    "credential": (CURRENT, NEXT),
     "outcome": ("success", "failure"),
     "window": tuple(map(str, SIZES)),
     "target": (DRILL_TARGET,),

@@ -1,6 +1,7 @@
 """The machine's own identity: where it is asked, in which words, and what the answer comes to."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from fakes import FakeClock, ScriptedSend, make_prober
 from exporter.catalogue import Category, Reason, Stage
 from exporter.config import parse_config
 from exporter.model import Answer, Config, Outcome, ProbeResult, Secret, Target, TokenRequest, TokenResponse
-from exporter.secrets import read
+from exporter.secrets import Keyring
 
 CONFIG = """
 targets:
@@ -32,14 +33,14 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def target(more: str = "") -> Target:
-    config = parse_config(CONFIG + "".join(f"    {line}\n" for line in more.splitlines()), Path())
+    config = parse_config(CONFIG + "".join(f"    {line}\n" for line in more.splitlines()), Path(), os.environ)
     assert isinstance(config, Config), config
     return config.targets[0]
 
 
 async def probed(answer: Answer, more: str = "") -> tuple[ProbeResult, TokenRequest]:
     send = ScriptedSend([answer])
-    result = await make_prober(send, FakeClock(NOW), read=read).probe(target(more))
+    result = await make_prober(send, FakeClock(NOW), read=Keyring().read).probe(target(more))
     return result, send.requests[0]
 
 
@@ -112,7 +113,7 @@ async def test_a_header_that_is_gone_is_our_own_failure(monkeypatch: pytest.Monk
     monkeypatch.delenv("IDENTITY_HEADER")
     send = ScriptedSend([issued()])
 
-    result = await make_prober(send, FakeClock(NOW), read=read).probe(machine)
+    result = await make_prober(send, FakeClock(NOW), read=Keyring().read).probe(machine)
 
     assert result.outcome == Outcome.failed(Category.LOCAL, Stage.LOCAL, Reason.SECRET_UNREADABLE)
     assert send.requests == []
@@ -168,7 +169,7 @@ async def test_a_token_without_an_end_is_a_token() -> None:
 )
 def test_a_config_is_told_what_does_not_fit(old: str, new: str, problem: str) -> None:
     """One complaint."""
-    found = parse_config(CONFIG.replace(old, new), Path())
+    found = parse_config(CONFIG.replace(old, new), Path(), os.environ)
 
     assert isinstance(found, list)
     assert [told.message for told in found] == [problem]

@@ -534,6 +534,8 @@ def test_a_fault_on_the_wire_is_the_networks_unless_we_or_the_provider_are_to_bl
         category, side = Category.LOCAL, Side.PROBER
     elif (fault.stage, fault.reason) in BROKEN_PROTOCOL:
         category, side = Category.PROTOCOL, Side.PROVIDER
+    elif fault.reason is Reason.CLIENT_CERTIFICATE_REFUSED:
+        category, side = Category.CREDENTIAL_INVALID, Side.CLIENT
     else:
         category, side = Category.NETWORK, Side.NETWORK
     lost = TransportFailure(fault=fault)

@@ -170,7 +170,12 @@ TLS = (
     case(12, "reset in the handshake", at(resets, "localhost", "https"), "tls/reset", "connect/reset"),
     case(12, "close in the handshake", at(closes, "localhost", "https"), *HANDSHAKE),
     case(13, "client certificate, TLS 1.2", at(refuses_in_tls(OLD_AND_STRICT), "localhost", "https"), "tls/handshake"),
-    case(13, "client certificate, TLS 1.3", at(refuses_in_tls(STRICT), "localhost", "https"), "tls/handshake"),
+    case(
+        13,
+        "client certificate, TLS 1.3",
+        at(refuses_in_tls(STRICT), "localhost", "https"),
+        "tls/client_certificate_refused",
+    ),
     case(13, "client certificate, TLS 1.2, closes", behind_tls(WELL, OLD_AND_STRICT), *HANDSHAKE),
     # In TLS 1.3 our part of the handshake is over by then, so that the end may come before the answer does.
     case(13, "client certificate, TLS 1.3, closes", behind_tls(WELL, STRICT), *HANDSHAKE, *NO_MORE),
