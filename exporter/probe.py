@@ -67,11 +67,12 @@ Hold = Callable[[Target], AbstractAsyncContextManager[Held | Unreadable]]
 
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """A request, its answer, and the seconds between them."""
+    """A request, its answer, the seconds between them, and when the answer came (monotonic)."""
 
     request: TokenRequest
     answer: Answer
     seconds: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Prober:
     hold: Hold
     clock: Clock
     new_id: Callable[[], str]
-    _reusable: dict[tuple[str, Path | None], tuple[Answer, float]] = field(default_factory=dict)
+    _reusable: dict[tuple[str, Path | None], _Spoken] = field(default_factory=dict)
     _spending: set[asyncio.Task[ProbeResult]] = field(default_factory=set)
 
     async def probe(self, target: Target, timeout: float | None = None) -> ProbeResult:
@@ -221,27 +222,24 @@ class Prober:
         if request.after:
             send_at = self.clock.monotonic() + request.after
             if send_at >= deadline:
-                return _Spoken(request, _TOO_SHORT, 0.0)
+                return _Spoken(request, _TOO_SHORT, 0.0, send_at)
             await self.clock.sleep_until(send_at)
         began = self.clock.monotonic()
-        received = self._reused(request, began) or await self.send(request, deadline - began)
-        answer = evidence.masked(with_taken(received, request), request.secrets)
-        return _Spoken(request, answer, self.clock.monotonic() - began)
+        if (kept := self._reused(request, began)) is not None:
+            return replace(kept, request=request, seconds=0.0)
+        received = await self.send(request, deadline - began)
+        came = self.clock.monotonic()
+        return _Spoken(request, evidence.masked(with_taken(received, request), request.secrets), came - began, came)
 
     def _keep(self, spoken: _Spoken) -> None:
         """Keeps the answer to what may be reused: the flow was content with it, so it is sound."""
         if spoken.request.reusable_for:
-            until = self.clock.monotonic() + spoken.request.reusable_for
-            self._reusable.setdefault(_key(spoken.request), (spoken.answer, until))
+            self._reusable[_key(spoken.request)] = spoken
 
-    def _reused(self, request: TokenRequest, now: float) -> Answer | None:
-        if not request.reusable_for or _key(request) not in self._reusable:
-            return None
-        answer, until = self._reusable[_key(request)]
-        if now < until:
-            return answer
-        del self._reusable[_key(request)]
-        return None
+    def _reused(self, request: TokenRequest, now: float) -> _Spoken | None:
+        """An answer that came to an earlier attempt, and is young enough for this request."""
+        kept = self._reusable.get(_key(request))
+        return kept if kept is not None and now - kept.at < request.reusable_for else None
 
 
 def _telling(last: _Spoken, probed: Sequence[_Spoken], outcome: Outcome) -> _Spoken:

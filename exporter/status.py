@@ -155,7 +155,14 @@ def service_statuses(statuses: Iterable[TargetStatus]) -> list[ServiceStatus]:
     return sorted(listed, key=lambda service: (ranks[service.level], service.name))
 
 
-_CLOUDS = {"public": "public cloud", "usgov": "US Government cloud", "china": "China cloud"}
+_CLOUDS = {
+    "public": "public cloud",
+    "usgov": "US Government cloud",
+    "china": "China cloud",
+    "france": "sovereign cloud of France",
+    "germany": "sovereign cloud of Germany",
+    "singapore": "sovereign cloud of Singapore",
+}
 
 
 def _service(target: Target) -> str:

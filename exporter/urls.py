@@ -5,6 +5,11 @@ from urllib.parse import urlsplit
 _EXAMPLE = "must be a URL such as https://sso.example.org/realms/main"
 
 
+def host_of(url: str) -> str:
+    """The host of a URL that nothing is wrong with, in lower case."""
+    return urlsplit(url).hostname or ""
+
+
 def url_problem(url: str) -> str:
     """What is wrong with an absolute http or https URL, without repeating it; '' where nothing is."""
     # Control characters, spaces and backslashes: parsers disagree about where such a URL leads.

@@ -47,7 +47,8 @@ def incidents(
     watched = tuple(targets)
     found: list[Incident] = []
     for start, entry in sorted(_timeline(scenario, duration), key=lambda item: item[0] + item[1].begin):
-        if entry.answer.token:
+        # The fleet asks token endpoints only; what strikes others is no outage to it.
+        if entry.answer.token or entry.endpoint != "token":
             continue
         hit = frozenset(t.name for t in watched if entry.concerns({t.name, t.tenant, t.client_id}))
         name = cell or f"{entry.ratio * 100:g} % for {show_duration(entry.end - entry.begin)}"

@@ -21,7 +21,7 @@ from exporter.history import OF_A_FAILURE, Entry
 from exporter.loopwatch import LoopWatch
 from exporter.metrics import exposition
 from exporter.metrics.recorder import CODE_BUDGET
-from exporter.model import Answer, Config, Fault, TokenRequest, TransportFailure
+from exporter.model import Answer, Config, Expectation, Fault, Issuer, TokenCheck, TokenRequest, TransportFailure
 from exporter.probe import Prober
 from replay.virtual import VirtualClock, VirtualLoop, run
 
@@ -366,6 +366,33 @@ def series_documented(provider: str) -> int:
     found = re.search(r"A target of Entra has (?P<entra>\d+) series .*?`oidc` provider (?P<oidc>\d+)", text)
     assert found
     return int(found[provider])
+
+
+@pytest.mark.parametrize(
+    ("feature", "changes"),
+    [
+        ("`expect: {token: ...}`", {"expect": Expectation(token=TokenCheck())}),
+        ("its issuer", {"provider": "oidc", "endpoint": Issuer("https://sso.example")}),
+        ("grant `discovery`", {"grant": "discovery"}),
+        ("grant `jwks`", {"grant": "jwks"}),
+    ],
+)
+def test_a_feature_has_as_many_series_as_documented(feature: str, changes: dict[str, Any]) -> None:
+    """Before anything was probed; keys are counted from the first answer on, and their change from the first one on."""
+    said = re.search(rf"(\d+) for {re.escape(feature)}", (ROOT / "docs/configuration.md").read_text())
+    plain = {"provider": changes.get("provider", "entra")}
+    counted = []
+    for target in (make_target(**plain), make_target(**changes)):
+        exporter = Exporter(Config(targets=(target,), concurrency=1), make_prober(reset, FakeClock()), FakeClock())
+        counted.append(exposition(exporter.registry, openmetrics=False).count(b'target="contoso"'))
+
+    assert said
+    gauges = 2 if feature == "grant `jwks`" else 0
+    assert counted[1] - counted[0] + gauges == int(said[1])
+
+
+async def reset(_request: TokenRequest, _timeout: float) -> Answer:
+    return RESET
 
 
 @pytest.mark.parametrize("provider", ["entra", "oidc"])

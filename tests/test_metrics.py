@@ -16,10 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.catalogue import (
     FAILURE_CATEGORIES,
+    METADATA_REASONS,
     MUTUAL_TLS_FAULTS,
     REASONS,
     REGISTERED_ERRORS,
     RFC6749_ERRORS,
+    TOKEN_CHECK_REASONS,
     Category,
     Reason,
     Side,
@@ -46,12 +48,14 @@ from exporter.model import (
     Fault,
     FileSecret,
     InlineSecret,
+    Issuer,
     Outcome,
     ProbeResult,
     Proof,
     Reading,
     Secret,
     Target,
+    TokenCheck,
     TokenRequest,
     TokenResponse,
     TransportFailure,
@@ -61,6 +65,9 @@ from exporter.probe import ReadProof
 from exporter.providers import PROVIDERS
 from exporter.windows import SIZES
 
+OF_EACH_GRANT = {
+    grant.name: grant.reasons | (METADATA_REASONS if grant.discovers else frozenset()) for grant in GRANTS.values()
+}
 OF_GRANTS = frozenset().union(*(grant.reasons for grant in GRANTS.values()))
 
 
@@ -125,28 +132,53 @@ def test_everything_that_can_be_known_starts_at_zero() -> None:
         assert board.value("token_probe_oauth_errors_total", error=error) == 0
     for stage, reasons in REASONS.items():
         for reason in reasons:
-            if reason in {Reason.REFUSED, Reason.ERROR_IN_200} and stage is Stage.OAUTH:
-                continue
-            if (stage, reason) in MUTUAL_TLS_FAULTS:
-                continue
-            expected = None if (stage, reason) in OF_GRANTS else 0
+            answered = stage is Stage.OAUTH and reason in {Reason.REFUSED, Reason.ERROR_IN_200}
+            expected = None if answered or (stage, reason) in SPECIAL else 0
             assert board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == expected
     for skip in Skip:
         assert board.value("token_probe_skipped_total", reason=skip) == 0
     assert board.value("token_probe_duration_seconds_count", outcome="failure") == 0
 
 
-@pytest.mark.parametrize("grant", GRANTS)
-def test_what_only_a_grant_can_come_to_starts_at_zero_with_it(grant: str) -> None:
-    """And is no series of any other target's."""
-    board = Board(make_target(grant=grant))
+SPECIAL = METADATA_REASONS | MUTUAL_TLS_FAULTS | TOKEN_CHECK_REASONS | OF_GRANTS
 
-    counted = {
+
+@pytest.mark.parametrize(
+    ("target", "special"),
+    [
+        (make_target(), frozenset()),
+        (make_target(provider="oidc", endpoint=Issuer("https://sso.example")), METADATA_REASONS),
+        (make_target(expect=Expectation(token=TokenCheck())), TOKEN_CHECK_REASONS),
+        *((make_target(grant=grant), of) for grant, of in OF_EACH_GRANT.items()),
+    ],
+    ids=["plain", "issuer", "token check", *OF_EACH_GRANT],
+)
+def test_what_only_some_targets_can_come_to_has_series_there_alone(
+    target: Target, special: frozenset[tuple[Stage, Reason]]
+) -> None:
+    """A target pays for what it uses."""
+    board = Board(target)
+    series = {
         (stage, reason)
-        for stage, reason in OF_GRANTS
+        for stage, reason in SPECIAL
         if board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == 0
     }
-    assert counted == GRANTS[grant].reasons
+    assert series == special
+
+
+def test_keys_are_counted_and_a_change_of_them_is_remembered() -> None:
+    """The first sight is none, or every restart would look like a rollover; an answer without keys changes nothing."""
+    board, target = Board(make_target(grant="jwks")), make_target(grant="jwks")
+    rollover = "token_probe_jwks_last_rollover_timestamp_seconds"
+    seen = []
+    for at, keys in enumerate([{"a", "b"}, {"a", "b"}, None, {"b", "c"}, {"b", "c"}, set()]):
+        found = None if keys is None else frozenset(keys)
+        lost = Outcome.failed(Category.NETWORK, Stage.DNS, Reason.TIMEOUT)
+        outcome = lost if keys is None else Outcome(failure=None if keys else lost.failure, signing_keys=found)
+        board.recorder.record(result_of(outcome, target=target, started_at=float(at)))
+        seen.append((board.value("token_probe_jwks_keys"), board.value(rollover)))
+
+    assert seen == [(2, None), (2, None), (2, None), (2, 3.0), (2, 3.0), (0, 5.0)]
 
 
 def test_the_state_of_a_target_is_unknown_before_its_first_attempt() -> None:

@@ -4,7 +4,7 @@ import pytest
 from fakes import SECRET, FakeClock, ScriptedSend, make_prober, make_target, refusal, token
 
 from exporter.catalogue import Category, Phase, Reason, Stage
-from exporter.grants.request import METADATA_LIFETIME
+from exporter.grants.metadata import METADATA_LIFETIME
 from exporter.model import Exchange, Expectation, Fault, Issuer, Outcome, TokenResponse, TransportFailure, Unreadable
 
 ISSUER = "https://sso.example/realms/main"

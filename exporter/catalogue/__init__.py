@@ -3,6 +3,8 @@
 from exporter.catalogue.codes import Entry, Hint, code_entry, codes, errors, hints, watched
 from exporter.catalogue.sets import (
     FAILURE_CATEGORIES,
+    KEYS_REASONS,
+    METADATA_REASONS,
     MUTUAL_TLS_FAULTS,
     OUTAGE_CATEGORIES,
     PROVIDER_OWNED,
@@ -10,6 +12,7 @@ from exporter.catalogue.sets import (
     REGISTERED_ERRORS,
     RFC6749_ERRORS,
     SERVICE_CATEGORIES,
+    TOKEN_CHECK_REASONS,
     WATCHED_ERRORS,
     Category,
     Departure,
@@ -22,6 +25,8 @@ from exporter.catalogue.sets import (
 
 __all__ = [
     "FAILURE_CATEGORIES",
+    "KEYS_REASONS",
+    "METADATA_REASONS",
     "MUTUAL_TLS_FAULTS",
     "OUTAGE_CATEGORIES",
     "PROVIDER_OWNED",
@@ -29,6 +34,7 @@ __all__ = [
     "REGISTERED_ERRORS",
     "RFC6749_ERRORS",
     "SERVICE_CATEGORIES",
+    "TOKEN_CHECK_REASONS",
     "WATCHED_ERRORS",
     "Category",
     "Departure",

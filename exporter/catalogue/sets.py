@@ -101,11 +101,15 @@ class Stage(StrEnum):
 class Reason(StrEnum):
     """Why a stage failed; which reasons a stage knows stands in `REASONS`."""
 
+    BAD_ALGORITHM = "bad_algorithm"
     BAD_EXPIRES_IN = "bad_expires_in"
+    BAD_HEADER = "bad_header"
+    BAD_SIGNATURE = "bad_signature"
     BAD_TOKEN_TYPE = "bad_token_type"
     CA_UNUSABLE = "ca_unusable"
     CERT_EXPIRED = "cert_expired"
     CERT_NOT_YET_VALID = "cert_not_yet_valid"
+    CLAIM_MISSING = "claim_missing"
     CLIENT_CERTIFICATE_REFUSED = "client_certificate_refused"
     CLIENT_ERROR = "client_error"
     CLOSED = "closed"
@@ -114,8 +118,10 @@ class Reason(StrEnum):
     DUPLICATE_KEY = "duplicate_key"
     EMPTY = "empty"
     ERROR_IN_200 = "error_in_200"
+    EXPIRED = "expired"
     FAILED = "failed"
     FD_EXHAUSTED = "fd_exhausted"
+    FOREIGN_HOST = "foreign_host"
     HANDSHAKE = "handshake"
     HOST_MISMATCH = "host_mismatch"
     INCONSISTENT = "inconsistent"
@@ -124,22 +130,30 @@ class Reason(StrEnum):
     INVALID_FRAMING = "invalid_framing"
     ISSUED_TYPE_MISSING = "issued_type_missing"
     ISSUER_MISMATCH = "issuer_mismatch"
+    KEY_MISSING = "key_missing"
+    KEYS_INVALID = "keys_invalid"
+    LIFETIME_TOO_LONG = "lifetime_too_long"
+    LIFETIME_TOO_SHORT = "lifetime_too_short"
     LOCKOUT_RISK = "lockout_risk"
     LOOP_STALL = "loop_stall"
     MALFORMED_ERROR = "malformed_error"
     METADATA_INCOMPLETE = "metadata_incomplete"
     MISSING = "missing"
     NO_ADDRESS = "no_address"
+    NO_KEYS = "no_keys"
     NO_PORTS = "no_ports"
     NOT_HTTP = "not_http"
     NOT_JSON = "not_json"
+    NOT_JWT = "not_jwt"
     NOT_OBJECT = "not_object"
     NOT_TLS = "not_tls"
     NOT_UTF8 = "not_utf8"
+    NOT_YET_VALID = "not_yet_valid"
     NXDOMAIN = "nxdomain"
     REDIRECT = "redirect"
     REFUSED = "refused"
     RESET = "reset"
+    ROLE_MISSING = "role_missing"
     SECRET_UNREADABLE = "secret_unreadable"
     SERVER_ERROR = "server_error"
     STATE_UNUSABLE = "state_unusable"
@@ -155,6 +169,8 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     UNTRUSTED = "untrusted"
     UPDATING = "updating"
+    WRONG_AUDIENCE = "wrong_audience"
+    WRONG_ISSUER = "wrong_issuer"
 
 
 REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
@@ -213,16 +229,51 @@ REASONS: Mapping[Stage, tuple[Reason, ...]] = MappingProxyType(
             Reason.CODE_EXPIRED_EARLY,
             Reason.DEVICE_ANSWER_INCOMPLETE,
             Reason.ERROR_IN_200,
+            Reason.FOREIGN_HOST,
             Reason.INCONSISTENT,
             Reason.ISSUER_MISMATCH,
+            Reason.KEYS_INVALID,
             Reason.MALFORMED_ERROR,
             Reason.METADATA_INCOMPLETE,
+            Reason.NO_KEYS,
             Reason.REFUSED,
             Reason.TOKEN_ISSUED,
         ),
-        Stage.TOKEN: (Reason.BAD_EXPIRES_IN, Reason.BAD_TOKEN_TYPE, Reason.ISSUED_TYPE_MISSING, Reason.MISSING),
+        Stage.TOKEN: (
+            Reason.BAD_ALGORITHM,
+            Reason.BAD_EXPIRES_IN,
+            Reason.BAD_HEADER,
+            Reason.BAD_SIGNATURE,
+            Reason.BAD_TOKEN_TYPE,
+            Reason.CLAIM_MISSING,
+            Reason.EXPIRED,
+            Reason.ISSUED_TYPE_MISSING,
+            Reason.KEY_MISSING,
+            Reason.LIFETIME_TOO_LONG,
+            Reason.LIFETIME_TOO_SHORT,
+            Reason.MISSING,
+            Reason.NOT_JWT,
+            Reason.NOT_YET_VALID,
+            Reason.ROLE_MISSING,
+            Reason.TOO_LARGE,
+            Reason.WRONG_AUDIENCE,
+            Reason.WRONG_ISSUER,
+        ),
     }
 )
+
+METADATA_REASONS = frozenset({(Stage.OAUTH, Reason.FOREIGN_HOST)})
+"""What only a target can come to that asks for its provider's metadata."""
+
+KEYS_REASONS = METADATA_REASONS | {(Stage.OAUTH, Reason.KEYS_INVALID), (Stage.OAUTH, Reason.NO_KEYS)}
+"""What only a target can come to that asks for its provider's signing keys."""
+
+TOKEN_CHECK_REASONS = (METADATA_REASONS | {(Stage.OAUTH, Reason.KEYS_INVALID)}) | {
+    (Stage.TOKEN, reason)
+    for reason in REASONS[Stage.TOKEN]
+    if reason not in {Reason.BAD_EXPIRES_IN, Reason.BAD_TOKEN_TYPE, Reason.ISSUED_TYPE_MISSING, Reason.MISSING}
+}
+"""What only a target can come to whose tokens are checked."""
 
 
 MUTUAL_TLS_FAULTS = frozenset({(Stage.TLS, Reason.CLIENT_CERTIFICATE_REFUSED)})

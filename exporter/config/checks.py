@@ -34,6 +34,7 @@ COMMON_KEYS = frozenset(
     {
         "name",
         "provider",
+        "allowed_hosts",
         "allow_http",
         "grant",
         "parameters",
@@ -121,6 +122,7 @@ def _provider(entry: Mapping[str, Any], provider: Provider, waived: frozenset[st
     known = provider.requires | provider.one_of | provider.allows
     for key in sorted((PROVIDER_KEYS - known) & entry.keys()):
         yield (key,), f"has no meaning for provider {provider.name}"
+    yield from (((key,), message) for key, message in provider.objections(entry))
     cloud = entry.get("cloud")
     if provider.clouds and isinstance(cloud, str) and cloud not in provider.clouds:
         yield ("cloud",), "must be one of " + ", ".join(provider.clouds)
@@ -133,6 +135,10 @@ def _grant(entry: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
         yield (key,), f"has no meaning for grant {grant.name}"
     if grant.provider and entry.get("provider") in PROVIDERS.keys() - {grant.provider}:
         yield ("grant",), f"is for provider {grant.provider} only"
+    if not grant.issues:
+        yield from (
+            ((key,), f"has no meaning for grant {grant.name}") for key in ("expect", "parameters") if key in entry
+        )
     if grant.discovers and "token_endpoint" in entry:
         yield (
             ("token_endpoint",),
@@ -180,9 +186,19 @@ def _credential(entry: Mapping[str, Any]) -> Iterator[Complaint]:
 
 
 def _expect(entry: Mapping[str, Any]) -> Iterator[Complaint]:
-    # A key that is neither is reported as unknown.
-    if entry.get("expect") == {}:
-        yield ("expect",), "needs code or error"
+    # A key that is none of them is reported as unknown.
+    if (expect := entry.get("expect")) == {}:
+        yield ("expect",), "needs code, error or token"
+    token = _mapping(expect).get("token")
+    if not isinstance(token, dict):
+        return
+    if _mapping(expect).keys() & {"code", "error"}:
+        yield ("expect", "token"), "has no meaning beside a refusal that is expected"
+    if token.get("signature", True) is True and "token_endpoint" in entry:
+        yield ("expect", "token"), "needs signature: false, since token_endpoint leads to no keys, or the issuer"
+    least, most = _seconds(token.get("min_lifetime")), _seconds(token.get("max_lifetime"))
+    if least is not None and most is not None and least > most:
+        yield ("expect", "token", "min_lifetime"), "must not be longer than max_lifetime"
 
 
 def _grant_name(entry: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """From the text of a config file to a Config, or to everything that is wrong with it."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from exporter.config.schema import (
     DefaultsEntry,
     ProofEntry,
     TargetEntry,
+    TokenEntry,
     keys_of,
 )
 from exporter.config.workload import completed
@@ -45,6 +47,7 @@ from exporter.model import (
     SecretSource,
     Signing,
     Target,
+    TokenCheck,
 )
 from exporter.providers import PROVIDERS
 
@@ -97,9 +100,13 @@ def _target(entry: TargetEntry, defaults: DefaultsEntry, folder: Path, environ: 
     place = Place(
         cloud=entry.cloud or "",
         tenant=entry.tenant or "",
+        version=entry.version or "",
+        region=entry.region or "",
+        policy=entry.policy or "",
         authority_host=entry.authority_host or "",
         issuer=entry.issuer or "",
         token_endpoint=entry.token_endpoint or "",
+        allowed_hosts=frozenset(entry.allowed_hosts or ()),
         allow_http=entry.allow_http,
     )
     asked = grant.endpoint(place, environ) if grant.endpoint else Local(provider.endpoint(place))
@@ -203,7 +210,21 @@ def _expectation(entry: TargetEntry) -> Expectation:
     if entry.expect is None:
         return Expectation()
     codes = frozenset(ErrorCode(code) for code in entry.expect.code or ())
-    return Expectation(codes, frozenset(entry.expect.error or ()))
+    token = _token_check(entry.expect.token) if entry.expect.token else None
+    return Expectation(codes, frozenset(entry.expect.error or ()), token)
+
+
+def _token_check(entry: TokenEntry) -> TokenCheck:
+    return TokenCheck(
+        signature=entry.signature,
+        issuer=entry.issuer or "",
+        audience=frozenset(entry.audience or ()),
+        claims=tuple((name, frozenset(values)) for name, values in sorted((entry.claims or {}).items())),
+        roles=frozenset(entry.roles or ()),
+        min_lifetime=entry.min_lifetime or 0.0,
+        max_lifetime=entry.max_lifetime or math.inf,
+        clock_skew=entry.clock_skew,
+    )
 
 
 def _shown(entry: ConfigEntry) -> str:

@@ -20,6 +20,7 @@ from exporter.config.values import (
     Duration,
     Error,
     Hidden,
+    Host,
     Instant,
     LabelName,
     Name,
@@ -39,6 +40,7 @@ from exporter.providers import PROVIDERS
 DEFAULT_INTERVAL = "30s"
 DEFAULT_TIMEOUT = "10s"
 DEFAULT_CONFIRMATIONS = 240
+DEFAULT_CLOCK_SKEW = "1m"
 MAX_CONFIRMATIONS = 3600
 
 PLAIN_PARAMETERS = frozenset(
@@ -129,6 +131,27 @@ class ProofEntry(_presented({"client_secret", "certificate_password"})):  # type
         return None if expires is None else datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
 
 
+class TokenEntry(_Strict):
+    """What a token must stand that is issued; what is left out is not asked for."""
+
+    signature: bool = Field(True, description="It is a JWT, signed with a key of the provider's JWKS.")
+    issuer: Text | None = Field(None, description="Default, where the signature is checked: the metadata's.")
+    audience: list[Text] | None = Field(None, min_length=1, description="It is meant for one of these.")
+    claims: dict[Text, list[Text]] | None = Field(
+        None, description="Claims that it has, each with one of these values; [] is any value."
+    )
+    roles: list[Text] | None = Field(None, min_length=1, description="It has all of these roles.")
+    min_lifetime: Duration | None = Field(None, description="It lives at least so long.")
+    max_lifetime: Duration | None = Field(None, description="It lives at most so long.")
+    clock_skew: Duration = Field(
+        DEFAULT_CLOCK_SKEW, validate_default=True, description="By how much clocks may differ."
+    )
+
+    @field_serializer("min_lifetime", "max_lifetime", "clock_skew")
+    def _show(self, seconds: float | None) -> str | None:
+        return show_duration(seconds) if seconds else None
+
+
 class CredentialEntry(ProofEntry):
     """How the client proves who it is; or two ways, of which one shall replace the other."""
 
@@ -137,10 +160,11 @@ class CredentialEntry(ProofEntry):
 
 
 class ExpectEntry(_Strict):
-    """The refusal that is the success, for a target whose request is deliberately bad."""
+    """What counts as success: the refusal of a deliberately bad request, or a token that stands its checks."""
 
     code: list[Code] | None = Field(None, min_length=1, description="Any of these provider codes.")
     error: list[Error] | None = Field(None, min_length=1, description="Any of these OAuth error values.")
+    token: TokenEntry | None = Field(None, description="What a token must stand; not beside a refusal.")
 
 
 PRESENTED = frozenset().union(*(grant.secrets | grant.may_present for grant in GRANTS.values()))
@@ -162,11 +186,21 @@ class TargetEntry(_presented(PRESENTED)):  # type: ignore[misc]
 
     name: Name = Field(description="Unique; the `target` label of every series.")
     provider: one_of(PROVIDERS) = Field(description="The identity provider's kind.")  # type: ignore[valid-type]
-    cloud: Text | None = Field(None, description="entra: public (default), usgov or china.")
-    tenant: Tenant | None = Field(None, description="entra: tenant id or domain.")
-    authority_host: PlainUrl | None = Field(None, description="entra: another host than the cloud's own.")
+    cloud: Text | None = Field(None, description="entra: the cloud; default public.")
+    tenant: Tenant | None = Field(None, description="Microsoft's: tenant id or domain.")
+    version: one_of(("v1", "v2")) | None = Field(  # type: ignore[valid-type]
+        None, description="entra: v2 (default), or v1, where parameters.resource stands in place of scope."
+    )
+    region: Name | None = Field(None, description="entra: the regional endpoint, such as westeurope.")
+    policy: Name | None = Field(None, description="entra_b2c: the user flow or custom policy.")
+    authority_host: PlainUrl | None = Field(
+        None, description="entra: another host than the cloud's own; adfs, entra_b2c, entra_external_id: the host."
+    )
     issuer: PlainUrl | None = Field(None, description="oidc: the issuer, whose metadata names the endpoint.")
     token_endpoint: Url | None = Field(None, description="oidc: the token endpoint, without discovery.")
+    allowed_hosts: list[Host] | None = Field(
+        None, min_length=1, description="Hosts, beside the provider's own, that its metadata may send clients to."
+    )
     allow_http: bool = Field(False, description="Permit http URLs: secrets then cross the network in clear.")
     grant: one_of(GRANTS) = Field("none", description="How a token is asked for.")  # type: ignore[valid-type]
     client_id: Text | None = None
@@ -221,7 +255,10 @@ class ConfigEntry(_Strict):
 
 
 KEYS = frozenset().union(
-    *(model.model_fields for model in (ConfigEntry, DefaultsEntry, TargetEntry, CredentialEntry, ExpectEntry))
+    *(
+        model.model_fields
+        for model in (ConfigEntry, DefaultsEntry, TargetEntry, CredentialEntry, ExpectEntry, TokenEntry)
+    )
 )
 """Every key that a config file may hold."""
 

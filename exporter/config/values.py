@@ -92,6 +92,15 @@ Tenant = Annotated[
         )
     ),
 ]
+Host = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f]*(:[0-9a-f]*){2,7}",
+            "must be the name of a host in small letters, as keys.example.org",
+        )
+    ),
+]
 LabelName = Annotated[
     str,
     AfterValidator(matching(r"[a-zA-Z][a-zA-Z0-9_]{0,99}", "must be a Prometheus label name such as team")),

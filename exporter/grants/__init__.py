@@ -5,6 +5,8 @@ from types import MappingProxyType
 
 from exporter.grants.client_credentials import CLIENT_CREDENTIALS
 from exporter.grants.device_code import DEVICE_CODE
+from exporter.grants.discovery import DISCOVERY
+from exporter.grants.jwks import JWKS
 from exporter.grants.jwt_bearer import JWT_BEARER
 from exporter.grants.managed_identity import MANAGED_IDENTITY
 from exporter.grants.none import NONE
@@ -20,6 +22,8 @@ GRANTS: Mapping[str, Grant] = MappingProxyType(
         for grant in (
             CLIENT_CREDENTIALS,
             DEVICE_CODE,
+            DISCOVERY,
+            JWKS,
             JWT_BEARER,
             MANAGED_IDENTITY,
             NONE,

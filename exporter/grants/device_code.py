@@ -7,7 +7,8 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from exporter.catalogue import Category, Reason, Stage
-from exporter.grants.request import ask_for_metadata, post, stated
+from exporter.grants.metadata import ask_for_metadata
+from exporter.grants.request import post, stated
 from exporter.interpret import DeviceAuthorization, judge_device_authorization, judge_poll
 from exporter.model import Answer, Attempt, Flow, Grant, Outcome, TokenRequest
 

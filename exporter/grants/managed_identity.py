@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from exporter.catalogue import Reason, Stage
-from exporter.grants.request import get
+from exporter.grants.metadata import get
 from exporter.interpret import judge_managed_identity
 from exporter.model import Attempt, EnvironmentSecret, Flow, Grant, Local, Place, TokenEndpoint
 

@@ -1,15 +1,13 @@
-"""What the grants share: the provider's metadata, and one request to the token endpoint or another."""
+"""What the grants share: one request to the token endpoint or another, and what is made of the answer."""
 
 from collections.abc import Generator
 from dataclasses import replace
 
 from exporter.credentials import METHODS, Client, Method
-from exporter.interpret import Metadata, judge_metadata, judge_token, renewed_token
+from exporter.grants.metadata import ask_for_metadata, headers
+from exporter.grants.token_check import check_token
+from exporter.interpret import judge_token, renewed_token
 from exporter.model import Answer, Attempt, Flow, Outcome, Parameters, Signing, TokenEndpoint, TokenRequest
-from exporter.providers import PROVIDERS
-
-METADATA_LIFETIME = 300.0
-"""Seconds for which a provider's metadata is reused, so that its latency is not the token endpoint's."""
 
 
 def ask_for_token(attempt: Attempt, own: Parameters, takes: frozenset[str] = frozenset()) -> Flow:
@@ -23,6 +21,8 @@ def ask_for_token(attempt: Attempt, own: Parameters, takes: frozenset[str] = fro
     request = replace(post(attempt, url, own), takes=takes)
     answer = yield request
     outcome = judge_token(answer, request, attempt.target.expect)
+    if outcome.success:
+        outcome = yield from check_token(attempt, outcome, answer)
     return replace(outcome, renewed=renewed_token(answer))
 
 
@@ -37,24 +37,11 @@ def token_endpoint(attempt: Attempt) -> Generator[TokenRequest, Answer, str | Ou
     return (_method(attempt).mutual_tls and metadata.mtls_token_endpoint) or metadata.token_endpoint
 
 
-def ask_for_metadata(attempt: Attempt) -> Generator[TokenRequest, Answer, Metadata | Outcome]:
-    """The provider's metadata, or why they cannot be used (OpenID Connect Discovery 1.0 section 4)."""
-    endpoint = attempt.target.endpoint
-    request = get(attempt, endpoint.metadata_url)
-    answer = yield replace(request, reusable_for=METADATA_LIFETIME)
-    return judge_metadata(answer, endpoint)
-
-
-def get(attempt: Attempt, url: str) -> TokenRequest:
-    """A request of what everybody may read."""
-    return TokenRequest(url=url, headers=_headers(attempt), ca_file=attempt.target.ca_file)
-
-
 def post(attempt: Attempt, url: str, own: Parameters) -> TokenRequest:
     """A request with a grant's own parameters, in which the client says who it is."""
     target = attempt.target
     keep = target.name if target.reuse_connection else ""
-    request = TokenRequest(url=url, form=own, headers=_headers(attempt), ca_file=target.ca_file, keep=keep)
+    request = TokenRequest(url=url, form=own, headers=headers(attempt), ca_file=target.ca_file, keep=keep)
     client = Client(
         client_id=target.client_id,
         proof=attempt.proof,
@@ -78,7 +65,3 @@ def stated(attempt: Attempt, *names: str) -> Parameters:
 def _method(attempt: Attempt) -> Method:
     credential = attempt.target.credential
     return METHODS[credential.method if credential else "none"]
-
-
-def _headers(attempt: Attempt) -> Parameters:
-    return PROVIDERS[attempt.target.provider].request_headers(attempt.request_id)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -17,13 +17,10 @@ from exporter.model import (
     Expectation,
     Failure,
     Fault,
-    Issuer,
     Outcome,
-    TokenEndpoint,
     TokenRequest,
     TokenResponse,
 )
-from exporter.urls import url_problem
 
 MAX_TOKEN_LIFETIME = 10 * 365 * 86400.0
 MAX_SECONDS = 1e12
@@ -49,57 +46,14 @@ def judge_token(answer: Answer, request: TokenRequest, expect: Expectation) -> O
     return replace(outcome, departures=tuple(_departures(answer, request, outcome, values)))
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What a provider's metadata say; '' is unsaid.
-
-    OpenID Connect Discovery 1.0 section 3, RFC 8628 section 4, RFC 8705 section 5.
-    """
-
-    issuer: str
-    token_endpoint: str
-    jwks_uri: str = ""
-    device_authorization_endpoint: str = ""
-    mtls_token_endpoint: str = ""
-
-
-def judge_metadata(answer: Answer, endpoint: TokenEndpoint | Issuer) -> Metadata | Outcome:
-    """The metadata of a target's provider, or why they cannot be used."""
+def judge_document(answer: Answer) -> dict[str, Any] | Outcome:
+    """The JSON object that everybody may read at a URL, or why there is none."""
     if not isinstance(answer, TokenResponse):
         return Outcome(failure=Failure(_category_on_the_wire(answer.fault), answer.fault))
     content = parse_object(answer.body)
-    if answer.status == HTTPStatus.NOT_FOUND:
-        return Outcome.failed(Category.CONFIG, Stage.HTTP, Reason.CLIENT_ERROR)
     if answer.status != HTTPStatus.OK:
         return _judge_content(answer, content, content if isinstance(content, dict) else {})
-    if not isinstance(content, dict):
-        return Outcome.failed(Category.PROTOCOL, Stage.PARSE, content)
-    # Section 4.3: the issuer must be the very one whose metadata was asked for.
-    if isinstance(endpoint, Issuer) and content.get("issuer") != endpoint.url:
-        return Outcome.failed(Category.CONFIG, Stage.OAUTH, Reason.ISSUER_MISMATCH)
-    metadata = Metadata(
-        issuer=str(content.get("issuer")),
-        token_endpoint=_url(content.get("token_endpoint"), endpoint),
-        jwks_uri=_url(content.get("jwks_uri"), endpoint),
-        device_authorization_endpoint=_url(content.get("device_authorization_endpoint"), endpoint),
-        mtls_token_endpoint=_url(_alias(content, "token_endpoint"), endpoint),
-    )
-    if not metadata.token_endpoint:
-        return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
-    return metadata
-
-
-def _alias(content: Mapping[str, Any], name: str) -> object:
-    """Where an endpoint is for those who show a certificate (RFC 8705 section 5)."""
-    aliases = content.get("mtls_endpoint_aliases")
-    return aliases.get(name) if isinstance(aliases, dict) else None
-
-
-def _url(stated: object, endpoint: TokenEndpoint | Issuer) -> str:
-    """A stated URL that may be asked; '' where none is stated."""
-    if not isinstance(stated, str) or url_problem(stated):
-        return ""
-    return stated if endpoint.allow_http or stated.lower().startswith("https:") else ""
+    return content if isinstance(content, dict) else Outcome.failed(Category.PROTOCOL, Stage.PARSE, content)
 
 
 def _category_on_the_wire(fault: Fault) -> Category:

@@ -128,6 +128,12 @@ class Families:
         self.token_lifetime = self._gauge(
             "token_probe_token_lifetime_seconds", "Stated lifetime of the last token issued.", "target"
         )
+        self.jwks_keys = self._gauge("token_probe_jwks_keys", "Keys for signatures in the provider's JWKS.", "target")
+        self.jwks_last_rollover = self._gauge(
+            "token_probe_jwks_last_rollover_timestamp_seconds",
+            "Unix time at which the JWKS was last seen with other keys than before; there from the first change on.",
+            "target",
+        )
         self.clock_skew = self._gauge(
             "token_probe_clock_skew_seconds", "The provider's clock less ours, to the second.", "target"
         )

@@ -11,8 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from exporter.catalogue import (
     FAILURE_CATEGORIES,
-    MUTUAL_TLS_FAULTS,
-    REASONS,
     WATCHED_ERRORS,
     Category,
     Phase,
@@ -21,11 +19,10 @@ from exporter.catalogue import (
     Stage,
     code_entry,
 )
-from exporter.credentials import METHODS
-from exporter.grants import GRANTS
 from exporter.metrics.credentials import CredentialSeries
 from exporter.metrics.families import Families
 from exporter.metrics.labels import OTHER, child, error_label
+from exporter.metrics.possible import possible_faults
 from exporter.model import DRILL_TARGET, ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
 from exporter.providers import PROVIDERS
 from exporter.shard import Shard
@@ -37,12 +34,6 @@ CODE_BUDGET = 20
 _EXEMPLAR = re.compile(r"[A-Za-z0-9_.:-]{1,48}")
 """What an id must look like to be an exemplar: with both ids and their names it stays within 128 characters."""
 
-_ANSWERED = frozenset({(Stage.OAUTH, Reason.REFUSED), (Stage.OAUTH, Reason.ERROR_IN_200)})
-"""Failures that were told in OAuth's own words; they are counted by code and error."""
-
-_OF_GRANTS = frozenset().union(*(grant.reasons for grant in GRANTS.values()))
-"""What only targets of some grants can come to."""
-
 
 @dataclass(slots=True)
 class _Watched:
@@ -50,6 +41,7 @@ class _Watched:
 
     target: Target
     consecutive_failures: int = 0
+    signing_keys: frozenset[str] | None = None
     unknown_codes: set[ErrorCode] = field(default_factory=set)
     errors: Windows[tuple[str, str]] = field(default_factory=Windows)
     failures: Windows[Category] = field(default_factory=Windows)
@@ -112,11 +104,20 @@ class Recorder:
             child(self._families.certificate_expiry, name).set(result.exchange.certificate_expiry)
         if result.evidence.clock_difference is not None:
             child(self._families.clock_skew, name).set(result.evidence.clock_difference)
+        if outcome.signing_keys is not None:
+            self._record_keys(name, outcome.signing_keys, result.started_at)
         self._credentials.record(result)
         if outcome.success:
             self._record_success(result)
         else:
             self._record_failure(result)
+
+    def _record_keys(self, name: str, keys: frozenset[str], now: float) -> None:
+        """Counts a provider's keys; what the first sight shows is no rollover, or every restart would look like one."""
+        before, self._targets[name].signing_keys = self._targets[name].signing_keys, keys
+        child(self._families.jwks_keys, name).set(len(keys))
+        if before is not None and keys != before:
+            child(self._families.jwks_last_rollover, name).set(now)
 
     def _time(self, result: ProbeResult) -> None:
         name = result.target.name
@@ -318,11 +319,8 @@ class Recorder:
             self._describe(code)
         for error in (*WATCHED_ERRORS, OTHER):
             child(self._families.oauth_errors, name, error)
-        foreign = _ANSWERED | (_OF_GRANTS - GRANTS[target.grant].reasons)
-        for stage, reasons in REASONS.items():
-            for reason in reasons:
-                if (stage, reason) not in foreign and _may_meet(target, stage, reason):
-                    child(self._families.transport_failures, name, stage, reason)
+        for stage, reason in possible_faults(target):
+            child(self._families.transport_failures, name, stage, reason)
 
     @_held_up
     def forget(self, name: str) -> None:
@@ -344,13 +342,6 @@ def _exemplar(result: ProbeResult) -> dict[str, str] | None:
         "correlation_id": refusal.correlation_id if refusal else "",
     }
     return {name: value for name, value in ids.items() if _EXEMPLAR.fullmatch(value)} or None
-
-
-def _may_meet(target: Target, stage: Stage, reason: Reason) -> bool:
-    """Whether a target has what this fault is about; others meet it by surprise only."""
-    credentials = (target.credential, target.next_credential)
-    shows_certificate = any(credential and METHODS[credential.method].mutual_tls for credential in credentials)
-    return shows_certificate or (stage, reason) not in MUTUAL_TLS_FAULTS
 
 
 def _identity(target: Target) -> tuple[str, ...]:

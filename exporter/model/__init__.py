@@ -26,7 +26,17 @@ from exporter.model.secrets import (
     Signing,
     Unreadable,
 )
-from exporter.model.target import DRILL_TARGET, Config, ErrorCode, Expectation, Issuer, Target, TokenEndpoint
+from exporter.model.target import (
+    DRILL_TARGET,
+    TENANT_ID,
+    Config,
+    ErrorCode,
+    Expectation,
+    Issuer,
+    Target,
+    TokenCheck,
+    TokenEndpoint,
+)
 
 __all__ = [
     "ALGORITHMS",
@@ -35,6 +45,7 @@ __all__ = [
     "MASK",
     "MIN_RSA_BITS",
     "NEXT",
+    "TENANT_ID",
     "Answer",
     "AssertionSource",
     "Attempt",
@@ -72,6 +83,7 @@ __all__ = [
     "Signing",
     "State",
     "Target",
+    "TokenCheck",
     "TokenEndpoint",
     "TokenRequest",
     "TokenResponse",

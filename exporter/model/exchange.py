@@ -17,9 +17,9 @@ class TokenRequest:
 
     `hidden` are secrets that the request holds in another spelling. `takes` names what a later request presents of the
     answer. `after` is how many seconds to wait before it is sent. With `reusable_for` the request only prepares what is
-    probed: the answer serves later attempts too for so many seconds, once a flow was content with it, and its time is
-    nobody's latency. `client_certificate` is shown in the TLS handshake. `keep` names
-    those among whom the connection is kept for the next request; '' is a connection of its own.
+    probed: an answer of the last so many seconds that some flow was content with serves as well, and its time is
+    nobody's latency. `client_certificate` is shown in the TLS handshake. `keep` names those among whom the connection
+    is kept for the next request; '' is a connection of its own.
     """
 
     url: str

@@ -1,7 +1,8 @@
 """What the tables hold: the grants and the providers."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from exporter.catalogue import Category, Reason, Stage
 from exporter.model.exchange import Answer, TokenRequest
@@ -33,13 +34,17 @@ Flow = Generator[TokenRequest, Answer, Outcome]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a config says of where a provider is found."""
+    """What a config says of where a provider is found; '' is unsaid."""
 
     cloud: str = ""
     tenant: str = ""
+    version: str = ""
+    region: str = ""
+    policy: str = ""
     authority_host: str = ""
     issuer: str = ""
     token_endpoint: str = ""
+    allowed_hosts: frozenset[str] = frozenset()
     allow_http: bool = False
 
 
@@ -95,7 +100,7 @@ class Grant:
     `NAME_env`. Keys of the provider that it `waives` need not be stated; `provider` is the only one that has it.
     `endpoint` is where it asks, in place of the provider's, and what it presents there, as the environment tells. With
     `discovers` its endpoints stand in metadata. `warning` is for whoever uses it; seconds. `reasons` are faults of its
-    own.
+    own. It `issues` a token, unless it only looks at what there is.
     """
 
     name: str
@@ -113,14 +118,16 @@ class Grant:
     min_timeout: float = 0.0
     warning: str = ""
     reasons: frozenset[tuple[Stage, Reason]] = frozenset()
+    issues: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """An identity provider: where it is found, how it likes to be asked, and which of its codes to watch.
 
-    `one_of` lists config keys of which exactly one must be given. `request_headers` takes the request id. `title` is
-    what people call a service that there is one of in each cloud.
+    `one_of` lists config keys of which exactly one must be given. `objections` are what its keys demand of each other:
+    the key that is wrong, and why. `request_headers` takes the request id. `title` is what people call a service that
+    there is one of in each cloud.
     """
 
     name: str
@@ -130,6 +137,7 @@ class Provider:
     one_of: frozenset[str] = frozenset()
     allows: frozenset[str] = frozenset()
     clouds: tuple[str, ...] = ()
+    objections: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]] = lambda _: iter(())
     auth_method: str
     watched: tuple[ErrorCode, ...] = ()
     request_headers: Callable[[str], tuple[tuple[str, str], ...]]

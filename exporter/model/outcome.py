@@ -46,11 +46,13 @@ class Outcome:
     """What one attempt came to: success where `failure` is None. Token lifetime in seconds.
 
     `renewed` is the refresh token that came in the place of the one presented, until it is kept.
+    `signing_keys` are the ids of those that a provider has, where it was asked for them.
     """
 
     failure: Failure | None = None
     refusal: ErrorResponse | None = None
     token_lifetime: float | None = None
+    signing_keys: frozenset[str] | None = None
     departures: tuple[Departure, ...] = ()
     renewed: Secret | None = None
 

@@ -1,5 +1,6 @@
 """What is probed, how often, and what it should answer."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NewType, Self
@@ -10,25 +11,41 @@ from exporter.model.secrets import NEXT, Credential, SecretSource
 DRILL_TARGET = "drill"
 """The target that fails in drills only."""
 
+TENANT_ID = "{tenantid}"
+"""Stands for the id of a tenant in issuers that have many (Microsoft, "Access tokens in the identity platform")."""
+
 ErrorCode = NewType("ErrorCode", str)
 """A provider's own error code with its prefix, such as `AADSTS50000`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenEndpoint:
-    """A token endpoint whose URL is known, and that of its provider's metadata where that is known too."""
+    """A token endpoint whose URL is known, and that of its provider's metadata where that is known too.
+
+    `issuers` are the names that the metadata may give their issuer, tokens may give `token_issuers` too. TENANT_ID in
+    them stands for `tenant`, which is itself TENANT_ID where each token has its own, and '' where it is not known.
+    `hosts` are those of the provider, beside the URLs' own, that metadata may send us to.
+    """
 
     url: str
     metadata_url: str = ""
     allow_http: bool = False
+    issuers: tuple[str, ...] = ()
+    token_issuers: tuple[str, ...] = ()
+    tenant: str = ""
+    hosts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """An issuer whose token endpoint stands in its metadata (OpenID Connect Discovery 1.0 section 4)."""
+    """An issuer whose token endpoint stands in its metadata (OpenID Connect Discovery 1.0 section 4).
+
+    `hosts` are those, beside its own, that the metadata may send us to.
+    """
 
     url: str
     allow_http: bool = False
+    hosts: frozenset[str] = frozenset()
 
     @property
     def metadata_url(self) -> str:
@@ -36,12 +53,37 @@ class Issuer:
         return self.url.removesuffix("/") + "/.well-known/openid-configuration"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCheck:
+    """What a token must stand. Durations in seconds; what is empty is not asked for.
+
+    Without an `issuer` of its own, a token whose `signature` is checked must name the issuer that the metadata name.
+    `audience` are those of which it must be meant for one; of `claims` each must be there, with one of the values where
+    any are listed; of `roles` it must have all.
+    """
+
+    signature: bool = True
+    issuer: str = ""
+    audience: frozenset[str] = frozenset()
+    claims: tuple[tuple[str, frozenset[str]], ...] = ()
+    roles: frozenset[str] = frozenset()
+    min_lifetime: float = 0.0
+    max_lifetime: float = math.inf
+    clock_skew: float = 60.0
+
+    @property
+    def needs_jwt(self) -> bool:
+        """Whether an opaque token cannot stand it."""
+        return self.signature or bool(self.issuer or self.audience or self.claims or self.roles)
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What counts as success: a token, or, where a code or error is named, that refusal."""
+    """What counts as success: a token, or, where a code or error is named, that refusal; `token` is checked."""
 
     codes: frozenset[ErrorCode] = frozenset()
     errors: frozenset[str] = frozenset()
+    token: TokenCheck | None = None
 
     @property
     def refusal(self) -> bool:

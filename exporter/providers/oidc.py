@@ -7,7 +7,7 @@ def endpoint(place: Place) -> TokenEndpoint | Issuer:
     """The token endpoint where one is given, else the issuer whose metadata names it."""
     if place.token_endpoint:
         return TokenEndpoint(place.token_endpoint, allow_http=place.allow_http)
-    return Issuer(place.issuer, allow_http=place.allow_http)
+    return Issuer(place.issuer, allow_http=place.allow_http, hosts=place.allowed_hosts)
 
 
 def request_headers(request_id: str) -> tuple[tuple[str, str], ...]:

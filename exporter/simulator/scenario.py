@@ -27,6 +27,9 @@ def _known_code(value: str) -> str:
     return value
 
 
+Endpoint = Literal["token", "devicecode", "discovery", "jwks"]
+"""What of a provider an entry strikes."""
+
 Moment = Annotated[float, BeforeValidator(_parse_moment)]
 HeaderName = Annotated[str, AfterValidator(matching(r"[A-Za-z0-9-]{1,64}", "must be the name of a header field"))]
 HeaderValue = Annotated[str, AfterValidator(matching(r"[\x20-\x7e]{0,1000}", "must be printable ASCII text"))]
@@ -88,6 +91,7 @@ class Entry(_Strict):
     ratio: float = Field(1.0, gt=0, le=1)
     ramp: Duration | None = None
     targets: list[str] = Field(["*"], min_length=1)
+    endpoint: Endpoint = "token"
     answer: Play
 
     @model_validator(mode="after")
@@ -129,10 +133,10 @@ class Scenario:
     timeline: tuple[Entry, ...] = ()
     repeat: float | None = None
 
-    def play(self, elapsed: float, names: Collection[str], draw: Draw) -> Play | None:
+    def play(self, elapsed: float, names: Collection[str], draw: Draw, endpoint: Endpoint = "token") -> Play | None:
         """What to answer to a request that goes by these names, so many seconds after the start."""
         moment = elapsed % self.repeat if self.repeat else elapsed
-        for entry in self.timeline:
+        for entry in (entry for entry in self.timeline if entry.endpoint == endpoint):
             ratio = entry.ratio_at(moment)
             if ratio and entry.concerns(names) and draw() < ratio:
                 return entry.answer

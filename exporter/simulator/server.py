@@ -5,6 +5,7 @@ import json
 import random
 import socket
 import struct
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -16,8 +17,11 @@ from exporter.clock import Clock
 from exporter.simulator.directory import CONTOSO, Tenant
 from exporter.simulator.keys import SigningKey
 from exporter.simulator.refusals import Ids, Reply, refuse
-from exporter.simulator.scenario import Play, Scenario
+from exporter.simulator.scenario import Endpoint, Play, Scenario
 from exporter.simulator.token_service import TOKEN_LIFETIME, Asked, Issued, client_id_of, decide
+
+Right = Callable[[Ids], Reply]
+"""The answer that a request gets where no scenario decides."""
 
 _SERVER = "2.1.0.0 - SIMULATOR ProdSlices"
 
@@ -53,21 +57,33 @@ class Simulator:
             form=await _form(request),
             authorization=request.headers.get("Authorization", ""),
         )
-        ids = self._ids(request)
-        play = self.scenario.play(self._elapsed(), self._names(asked), self._random.random)
-        if play is None or play.token:
-            return self._write(request, self._decide(asked, request, ids), ids)
-        return await self._play(play, asked, request, ids)
+        return await self._answer(request, "token", self._names(asked), lambda ids: self._decide(asked, request, ids))
 
     async def _wrong_method(self, request: web.Request) -> web.StreamResponse:
         ids = self._ids(request)
         return self._write(request, refuse("AADSTS900561", ids), ids)
 
     async def _metadata(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, "discovery", _tenant_of(request), lambda ids: self._describe(request, ids))
+
+    async def _keys(self, request: web.Request) -> web.StreamResponse:
+        document = {"keys": [self.key.jwk()]}
+        return await self._answer(request, "jwks", _tenant_of(request), lambda _: Reply(HTTPStatus.OK, document))
+
+    async def _answer(
+        self, request: web.Request, endpoint: Endpoint, names: Collection[str], right: Right
+    ) -> web.StreamResponse:
+        """What the scenario says to a request that goes by these names, else the right answer."""
         ids = self._ids(request)
+        play = self.scenario.play(self._elapsed(), names, self._random.random, endpoint)
+        if play is None or play.token:
+            return self._write(request, right(ids), ids)
+        return await self._play(play, right, request, ids)
+
+    def _describe(self, request: web.Request, ids: Ids) -> Reply:
         tenant = request.match_info["tenant"]
         if not self.tenant.named(tenant):
-            return self._write(request, refuse("AADSTS90002", ids, error="invalid_tenant"), ids)
+            return refuse("AADSTS90002", ids, error="invalid_tenant")
         base = f"{request.scheme}://{request.host}/{tenant}"
         document = {
             "issuer": self._issuer(request),
@@ -78,10 +94,7 @@ class Simulator:
             "response_types_supported": ["code"],
             "subject_types_supported": ["pairwise"],
         }
-        return self._write(request, Reply(200, document), ids)
-
-    async def _keys(self, request: web.Request) -> web.StreamResponse:
-        return self._write(request, Reply(200, {"keys": [self.key.jwk()]}), self._ids(request))
+        return Reply(HTTPStatus.OK, document)
 
     def _decide(self, asked: Asked, request: web.Request, ids: Ids) -> Reply:
         decision = decide(asked, self.tenant, ids)
@@ -108,13 +121,13 @@ class Simulator:
         }
         return Reply(HTTPStatus.OK, body)
 
-    async def _play(self, play: Play, asked: Asked, request: web.Request, ids: Ids) -> web.StreamResponse:
+    async def _play(self, play: Play, right: Right, request: web.Request, ids: Ids) -> web.StreamResponse:
         if play.code is not None:
             reply = refuse(play.code, ids, error=play.error, status=play.status, headers=play.headers)
             return self._write(request, reply, ids)
         if play.latency is not None:
             await self.clock.sleep_until(self.clock.monotonic() + play.latency)
-            return self._write(request, self._decide(asked, request, ids), ids)
+            return self._write(request, right(ids), ids)
         if play.stall is not None:
             return await _stall(request, begun=play.stall == "body")
         if play.reset or play.fault:
@@ -154,6 +167,11 @@ class Simulator:
 
     def _elapsed(self) -> float:
         return self.clock.monotonic() - self._started
+
+
+def _tenant_of(request: web.Request) -> frozenset[str]:
+    """The one name that a request of what everybody may read goes by."""
+    return frozenset({request.match_info["tenant"]})
 
 
 async def _form(request: web.Request) -> list[tuple[str, str]]:

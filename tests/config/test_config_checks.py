@@ -48,6 +48,12 @@ NEEDS_LABEL = "must be a Prometheus label name such as team"
 NEEDS_PLACE = "provider oidc needs issuer or token_endpoint"
 NEEDS_PLAIN_URL = "must be a URL without spaces, backslashes, control or non-ASCII characters"
 NEEDS_HTTPS = "must be https; set allow_http: true on the target if http is meant"
+NEEDS_KEYS = "targets[2].expect.token: needs signature: false, since token_endpoint leads to no keys, or the issuer"
+NEEDS_METADATA = (
+    "targets[2].token_endpoint: grant jwks finds its endpoints in the issuer's metadata; state issuer instead"
+)
+NEEDS_HOST = "must be the name of a host in small letters, as keys.example.org"
+CLOUDS = "public, usgov, china, france, germany, singapore"
 FOR_GRANT = "is required for grant client_credentials"
 TOO_SLOW = "the timeout must be shorter than the interval"
 
@@ -192,7 +198,12 @@ URLS = [
 TOGETHER = [
     pytest.param("front-door", "contoso", "10: targets[1].name: another target above has this name", id="same name"),
     pytest.param("    provider: oidc\n", "", "14: targets[2].provider: is required", id="no provider"),
-    pytest.param("oidc", "okta", "15: targets[2].provider: must be one of entra, oidc", id="unknown provider"),
+    pytest.param(
+        "oidc",
+        "okta",
+        "15: targets[2].provider: must be one of entra, entra_external_id, entra_b2c, adfs, oidc",
+        id="unknown provider",
+    ),
     pytest.param("    tenant: common\n", "", "10: targets[1].tenant: is required for provider entra", id="no tenant"),
     pytest.param(f"    {ISSUER}\n", "", f"14: targets[2]: {NEEDS_PLACE}; neither is given", id="no issuer"),
     pytest.param(
@@ -204,13 +215,11 @@ TOGETHER = [
     pytest.param(
         ISSUER, f"{ISSUER}\n    tenant: a", "17: targets[2].tenant: has no meaning for provider oidc", id="oidc tenant"
     ),
-    pytest.param(
-        TENANT, f"{TENANT}\n    cloud: moon", "6: targets[0].cloud: must be one of public, usgov, china", id="bad cloud"
-    ),
+    pytest.param(TENANT, f"{TENANT}\n    cloud: moon", f"6: targets[0].cloud: must be one of {CLOUDS}", id="bad cloud"),
     pytest.param(
         "client_credentials",
         "magic",
-        "6: targets[0].grant: must be one of " + ", ".join(GRANTS),
+        f"6: targets[0].grant: must be one of {', '.join(GRANTS)}",
         id="unknown grant",
     ),
     pytest.param("    client_id: prober\n", "", f"3: targets[0].client_id: {FOR_GRANT}", id="no client"),
@@ -240,8 +249,106 @@ EXPECTATIONS = [
     pytest.param("AADSTS900144", "900144", f"13: targets[1].expect.code[0]: {NEEDS_TEXT}", id="number for a code"),
     pytest.param("AADSTS900144", "AADSTS1", f"13: targets[1].expect.code[0]: {NEEDS_CODE}", id="bad code"),
     pytest.param("[AADSTS900144]", "[]", "13: targets[1].expect.code: must not be empty", id="no codes"),
-    pytest.param("code: [AADSTS900144]", "", "13: targets[1].expect: needs code or error", id="nothing expected"),
+    pytest.param(
+        "code: [AADSTS900144]", "", "13: targets[1].expect: needs code, error or token", id="nothing expected"
+    ),
+    pytest.param(
+        "{code: [AADSTS900144]}",
+        "{code: [AADSTS900144], token: {}}",
+        "13: targets[1].expect.token: has no meaning beside a refusal that is expected",
+        id="a refusal and a token",
+    ),
+    pytest.param(
+        f"{ISSUER}\n    {EXPECT}",
+        "token_endpoint: https://a\n    expect: {token: {}}",
+        f"17: {NEEDS_KEYS}",
+        id="no keys to check with",
+    ),
+    *[
+        pytest.param(
+            "code: [AADSTS900144]", f"token: {{{keys}}}", f"13: targets[1].expect.token.{complaint}", id=complaint
+        )
+        for keys, complaint in (
+            ("siganture: false", "siganture: unknown key; did you mean signature?"),
+            ("signature: 'no'", "signature: must be true or false"),
+            ("audience: orders", "audience: must be a list"),
+            ("audience: []", "audience: must not be empty"),
+            ("roles: []", "roles: must not be empty"),
+            ("claims: [tid]", "claims: must be a mapping"),
+            ("claims: {tid: a}", "claims.tid: must be a list"),
+            ("min_lifetime: 600", f"min_lifetime: {NEEDS_DURATION}"),
+            ("max_lifetime: 1m, min_lifetime: 2m", "min_lifetime: must not be longer than max_lifetime"),
+            ("clock_skew: 0s", "clock_skew: must be longer than nothing"),
+        )
+    ],
 ]
+PROVIDED = [
+    *[
+        pytest.param(TENANT, f"{TENANT}\n    {keys}", f"{line}: targets[0].{complaint}", id=keys)
+        for keys, line, complaint in (
+            ("version: v3", 6, "version: must be one of v1, v2"),
+            ("region: westeurope\n    authority_host: https://a", 6, "region: has no meaning beside authority_host"),
+            ("policy: a", 6, "policy: has no meaning for provider entra"),
+            ("allowed_hosts: []", 6, "allowed_hosts: must not be empty"),
+            ("allowed_hosts: [https://a]", 6, f"allowed_hosts[0]: {NEEDS_HOST}"),
+            ("allowed_hosts: [a.]", 6, f"allowed_hosts[0]: {NEEDS_HOST}"),
+            ("allowed_hosts: ['a:443']", 6, f"allowed_hosts[0]: {NEEDS_HOST}"),
+            ("allowed_hosts: [EXAMPLE.org]", 6, f"allowed_hosts[0]: {NEEDS_HOST}"),
+        )
+    ],
+    pytest.param(
+        TENANT,
+        f"{TENANT}\n    version: v1",
+        "9: targets[0].scope: has no meaning for version v1; state parameters: {resource: ...}",
+        id="scope of v1",
+    ),
+    pytest.param(
+        "tenant: common",
+        "tenant: common\n    cloud: france\n    version: v1",
+        "14: targets[1].version: v1 is not known of this cloud",
+        id="v1 of a new cloud",
+    ),
+    pytest.param(
+        "entra\n    tenant: common",
+        "entra_b2c\n    tenant: common\n    authority_host: https://a",
+        "10: targets[1].policy: is required for provider entra_b2c",
+        id="B2C without a policy",
+    ),
+    pytest.param(
+        "entra\n    tenant: common",
+        "entra_external_id\n    tenant: common",
+        "10: targets[1].authority_host: is required for provider entra_external_id",
+        id="External ID without a host",
+    ),
+    pytest.param(
+        "entra\n    tenant: common",
+        "adfs\n    tenant: common\n    authority_host: https://a",
+        "12: targets[1].tenant: has no meaning for provider adfs",
+        id="AD FS with a tenant",
+    ),
+    pytest.param(
+        EXPECT,
+        "grant: discovery\n    client_id: a",
+        "18: targets[2].client_id: has no meaning for grant discovery",
+        id="client",
+    ),
+    pytest.param(
+        EXPECT, f"grant: jwks\n    {EXPECT}", "18: targets[2].expect: has no meaning for grant jwks", id="expected"
+    ),
+    pytest.param(
+        EXPECT,
+        "grant: jwks\n    parameters: {a: b}",
+        "18: targets[2].parameters: has no meaning for grant jwks",
+        id="parameters of nothing",
+    ),
+    pytest.param(
+        f"{ISSUER}\n    {EXPECT}",
+        "token_endpoint: https://a\n    grant: jwks",
+        f"16: {NEEDS_METADATA}",
+        id="keys of a bare endpoint",
+    ),
+]
+
 LABELS = [
     *[
         pytest.param(
@@ -263,7 +370,7 @@ LABELS = [
 
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
-    [*KEYS, *YAML, *TYPES, *DURATIONS, *URLS, *TOGETHER, *CREDENTIALS, *EXPECTATIONS, *LABELS],
+    [*KEYS, *YAML, *TYPES, *DURATIONS, *URLS, *TOGETHER, *CREDENTIALS, *EXPECTATIONS, *PROVIDED, *LABELS],
 )
 def test_a_mistake_is_told_once(old: str, new: str, complaint: str) -> None:
     assert complaints(edited(old, new)) == [f"line {complaint}"]

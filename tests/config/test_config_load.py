@@ -22,10 +22,13 @@ from exporter.model import (
     FileSecret,
     InlineSecret,
     Issuer,
+    Place,
     Secret,
     Target,
+    TokenCheck,
     TokenEndpoint,
 )
+from exporter.providers import PROVIDERS
 
 FOLDER = Path("/etc/exporter")
 
@@ -56,10 +59,7 @@ targets:
 GRAPH = Target(
     name="contoso-graph",
     provider="entra",
-    endpoint=TokenEndpoint(
-        "https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token",
-        "https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration",
-    ),
+    endpoint=PROVIDERS["entra"].endpoint(Place(tenant="contoso.onmicrosoft.com", cloud="public")),
     grant="client_credentials",
     interval=30,
     timeout=10,
@@ -74,10 +74,7 @@ GRAPH = Target(
 FRONT_DOOR = Target(
     name="front-door",
     provider="entra",
-    endpoint=TokenEndpoint(
-        "https://login.microsoftonline.com/common/oauth2/v2.0/token",
-        "https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration",
-    ),
+    endpoint=PROVIDERS["entra"].endpoint(Place(tenant="common")),
     grant="none",
     interval=30,
     timeout=10,
@@ -136,6 +133,8 @@ def test_the_defaults_have_defaults() -> None:
     ("keys", "endpoint"),
     [
         ("cloud: public", "https://login.microsoftonline.com/common/oauth2/v2.0/token"),
+        ("version: v1", "https://login.microsoftonline.com/common/oauth2/token"),
+        ("region: westeurope", "https://westeurope.login.microsoft.com/common/oauth2/v2.0/token"),
         ("cloud: usgov", "https://login.microsoftonline.us/common/oauth2/v2.0/token"),
         ("cloud: china", "https://login.partner.microsoftonline.cn/common/oauth2/v2.0/token"),
         ("authority_host: https://login.example.org/", "https://login.example.org/common/oauth2/v2.0/token"),
@@ -153,6 +152,75 @@ def test_a_token_endpoint_needs_no_discovery() -> None:
 def test_http_is_allowed_of_an_issuer_and_of_what_its_metadata_names() -> None:
     target = probe("provider: oidc, issuer: 'http://sso.example.org', allow_http: true")
     assert target.endpoint == Issuer("http://sso.example.org", allow_http=True)
+
+
+def test_the_host_of_a_tenant_of_its_own_leads_to_the_endpoint() -> None:
+    b2c = probe(
+        "provider: entra_b2c, authority_host: https://a.b2clogin.com, tenant: a.onmicrosoft.com, policy: B2C_1_x"
+    )
+    external = probe("provider: entra_external_id, authority_host: https://a.ciamlogin.com, tenant: a.onmicrosoft.com")
+    adfs = probe("provider: adfs, authority_host: https://adfs.example.org")
+    assert (b2c.endpoint.url, b2c.tenant, b2c.cloud) == (
+        "https://a.b2clogin.com/a.onmicrosoft.com/B2C_1_x/oauth2/v2.0/token",
+        "a.onmicrosoft.com",
+        "",
+    )
+    assert external.endpoint.url == "https://a.ciamlogin.com/a.onmicrosoft.com/oauth2/v2.0/token"
+    assert adfs.endpoint.url == "https://adfs.example.org/adfs/oauth2/token"
+
+
+@pytest.mark.parametrize(
+    "place", ["entra, tenant: a", "oidc, issuer: https://a.example", "adfs, authority_host: https://a.example"]
+)
+def test_metadata_may_be_allowed_to_lead_to_other_hosts(place: str) -> None:
+    target = probe(f"provider: {place}, allowed_hosts: [keys.example.org, '2001:db8::1']")
+    assert target.endpoint.hosts >= {"keys.example.org", "2001:db8::1"}
+
+
+def test_a_token_may_be_checked() -> None:
+    """With what is asked for, and with nothing said, too."""
+    text = """\
+targets:
+  - name: checked
+    provider: oidc
+    issuer: https://sso.example.org
+    expect:
+      token:
+        signature: false
+        issuer: http://sso.example.org/services/trust
+        audience: [api://orders, orders]
+        claims: {tid: [a, b], oid: []}
+        roles: [Orders.Read]
+        min_lifetime: 10m
+        max_lifetime: 1h30m
+        clock_skew: 30s
+  - name: plain
+    provider: entra
+    tenant: common
+    expect: {token: {}}
+"""
+    checked, plain = config(text).targets
+    assert checked.expect == Expectation(
+        token=TokenCheck(
+            signature=False,
+            issuer="http://sso.example.org/services/trust",
+            audience=frozenset({"api://orders", "orders"}),
+            claims=(("oid", frozenset()), ("tid", frozenset({"a", "b"}))),
+            roles=frozenset({"Orders.Read"}),
+            min_lifetime=600,
+            max_lifetime=5400,
+            clock_skew=30,
+        )
+    )
+    assert plain.expect == Expectation(token=TokenCheck())
+    assert not plain.expect.refusal
+    assert "max_lifetime: 1h30m" in config(text).shown
+
+
+@pytest.mark.parametrize("grant", ["discovery", "jwks"])
+def test_what_everybody_may_read_needs_no_client(grant: str) -> None:
+    (target,) = config(f"targets: [{{name: a, provider: entra, tenant: common, grant: {grant}}}]").targets
+    assert (target.grant, target.credential, target.expect) == (grant, None, Expectation())
 
 
 def test_files_are_meant_from_the_folder_of_the_config(tmp_path: Path) -> None:
@@ -280,7 +348,7 @@ def test_the_schema_describes_the_file() -> None:
         "type": "array",
     }
     assert target["required"] == ["name", "provider"]
-    assert target["properties"]["provider"]["enum"] == ["entra", "oidc"]
+    assert target["properties"]["provider"]["enum"] == list(PROVIDERS)
     assert target["properties"]["grant"]["enum"] == list(GRANTS)
     assert not any(shape["additionalProperties"] for shape in (schema, *schema["$defs"].values()))
     assert set().union(*(shape["properties"] for shape in (schema, *schema["$defs"].values()))) == KEYS

@@ -1,15 +1,17 @@
 """Every metric and label has one name: in the exporter, the golden list, dashboards, rules and docs."""
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
 import yaml
 from boards import BOARDS, QUERIES, expanded
-from fakes import SECRET, ScriptedSend, make_prober, make_rotating_target, refusal, token
+from fakes import SECRET, ScriptedSend, make_prober, make_rotating_target, make_target, refusal, token
 from processes import ROOT
 from prometheus_client import Metric
 from promql import (
@@ -22,10 +24,24 @@ from promql import (
     of_prometheus,
     selectors_in,
 )
+from signing import Party, jwks
 
 from exporter.catalogue import Phase, Reason, Stage
 from exporter.exporter import Exporter
-from exporter.model import Answer, Config, Credential, Exchange, Fault, InlineSecret, Secret, TransportFailure
+from exporter.model import (
+    Answer,
+    Config,
+    Credential,
+    Exchange,
+    Fault,
+    InlineSecret,
+    Issuer,
+    Secret,
+    TokenRequest,
+    TokenResponse,
+    TransportFailure,
+)
+from exporter.probe import Send
 from replay.virtual import VirtualClock, VirtualLoop, run
 
 RULES = [
@@ -57,8 +73,26 @@ EXPRESSIONS = {
 }
 
 
+ISSUER = "https://sso.example"
+
+
+def answering(posts: ScriptedSend) -> Send:
+    """Answers of a provider that has another key each time it is asked."""
+    numbers = count()
+    document = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token", "jwks_uri": f"{ISSUER}/keys"}
+
+    async def send(request: TokenRequest, timeout: float) -> Answer:
+        if request.method == "POST":
+            return await posts(request, timeout)
+        if request.url.endswith("/keys"):
+            return jwks(Party(kid=str(next(numbers))).jwk())
+        return TokenResponse(status=200, body=json.dumps(document).encode())
+
+    return send
+
+
 def emitted() -> list[Metric]:
-    """What a real exporter has after a success, a refusal, and a connection that was reset, with either credential."""
+    """What a real exporter has after a success, a refusal, a reset, with either credential, and a rollover of keys."""
 
     async def probe() -> list[Metric]:
         clock = VirtualClock(asyncio.get_running_loop(), 1_700_000_000.0)
@@ -72,10 +106,11 @@ def emitted() -> list[Metric]:
         ]
         credential = Credential("client_secret_post", InlineSecret(Secret(SECRET)), expires=1_800_000_000.0)
         rotated = make_rotating_target(credential=credential)
-        config = Config(targets=(rotated,), concurrency=10)
+        keys = make_target("keys", grant="jwks", provider="oidc", endpoint=Issuer(ISSUER))
+        config = Config(targets=(rotated, keys), concurrency=10)
         # Each is given twice: to the current credential and to the next.
         twice = [answer for answer in answers for _ in range(2)]
-        exporter = Exporter(config, make_prober(ScriptedSend(twice), clock), clock)
+        exporter = Exporter(config, make_prober(answering(ScriptedSend(twice)), clock), clock)
         task = asyncio.create_task(exporter.run())
         await asyncio.sleep(200)
         found = list(exporter.registry.collect())

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.catalogue import Category, Reason, Stage
 from exporter.grants import GRANTS
-from exporter.grants.request import METADATA_LIFETIME
+from exporter.grants.metadata import METADATA_LIFETIME
 from exporter.model import (
     Answer,
     Attempt,
@@ -195,8 +195,8 @@ def test_an_issuer_is_asked_for_its_token_endpoint_first() -> None:
         url=METADATA_URL, headers=(("x-request-id", "id-1"),), ca_file=Path("ca.pem"), reusable_for=METADATA_LIFETIME
     )
     assert (asked.method, asked.secrets) == ("GET", ())
-    request = flow.send(metadata(token_endpoint="https://tokens.example/t"))
-    assert (request.url, request.method, request.reusable_for) == ("https://tokens.example/t", "POST", 0.0)
+    request = flow.send(metadata(token_endpoint="https://sso.example:8443/t"))
+    assert (request.url, request.method, request.reusable_for) == ("https://sso.example:8443/t", "POST", 0.0)
     assert request.ca_file == Path("ca.pem")
     assert SECRET in request.secrets
     assert finish(flow, ISSUED).success
@@ -221,6 +221,7 @@ def test_an_issuer_that_allows_http_may_name_an_http_endpoint() -> None:
         (metadata(token_endpoint="http://sso.example/t"), Reason.METADATA_INCOMPLETE),
         (metadata(token_endpoint="https://user:pass@sso.example/t"), Reason.METADATA_INCOMPLETE),
         (metadata(token_endpoint=None), Reason.METADATA_INCOMPLETE),
+        (metadata(token_endpoint="https://evil.example/t"), Reason.FOREIGN_HOST),
     ],
 )
 def test_bad_metadata_ends_the_flow_before_the_secret_is_sent(answer: TokenResponse, reason: Reason) -> None:

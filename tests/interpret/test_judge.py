@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 
 from exporter.catalogue import REASONS, Category, Departure, Reason, Side, Stage
 from exporter.grants import GRANTS
-from exporter.interpret import judge_metadata, judge_token
-from exporter.interpret.judge import MAX_TOKEN_LIFETIME, Metadata
+from exporter.interpret import judge_token
+from exporter.interpret.judge import MAX_TOKEN_LIFETIME, judge_document
 from exporter.model import (
     Answer,
     ErrorCode,
     Expectation,
     Failure,
     Fault,
-    Issuer,
     Outcome,
     Secret,
     TokenRequest,
@@ -290,9 +289,10 @@ def test_an_answer_ends_where_it_must(
 def test_every_reason_of_an_answer_has_a_case() -> None:
     seen = {where for *_, where, _ in RECORDED}
     answered = {(stage, reason) for stage in (Stage.HTTP, Stage.PARSE, Stage.OAUTH) for reason in REASONS[stage]}
-    elsewhere = {Reason.TOKEN_ISSUED, Reason.ISSUER_MISMATCH, Reason.METADATA_INCOMPLETE}
+    of_metadata = {Reason.FOREIGN_HOST, Reason.ISSUER_MISMATCH, Reason.METADATA_INCOMPLETE}
+    elsewhere = {Reason.TOKEN_ISSUED, Reason.KEYS_INVALID, Reason.NO_KEYS} | of_metadata
     of_grants = {where for grant in GRANTS.values() for where in grant.reasons}
-    assert answered - seen - of_grants == {(Stage.OAUTH, reason) for reason in elsewhere}
+    assert answered - seen - of_grants == {(Stage.OAUTH, reason) for reason in elsewhere} - of_grants
 
 
 # A token.
@@ -541,86 +541,9 @@ def test_a_fault_on_the_wire_is_the_networks_unless_we_or_the_provider_are_to_bl
     lost = TransportFailure(fault=fault)
     outcome = judge_token(lost, POST, expected)
     assert outcome == Outcome(failure=Failure(category, fault))
-    assert outcome == judge_metadata(lost, Issuer("https://sso.example"))
+    assert outcome == judge_document(lost)
     assert outcome.failure is not None
     assert outcome.failure.side is side
-
-
-# Metadata.
-
-ISSUER = "https://sso.example/realms/main"
-
-
-def metadata(endpoint: object = f"{ISSUER}/token", issuer: object = ISSUER) -> bytes:
-    return json.dumps({"issuer": issuer, "token_endpoint": endpoint, "jwks_uri": "x"}).encode()
-
-
-def find(status: int, body: bytes, *, allow_http: bool = False) -> Metadata | Outcome:
-    return judge_metadata(TokenResponse(status=status, body=body), Issuer(ISSUER, allow_http=allow_http))
-
-
-@pytest.mark.parametrize("endpoint", [f"{ISSUER}/token", "https://other.example:8443/t?p=1", "https://[2001:db8::1]/t"])
-def test_metadata_names_the_token_endpoint(endpoint: str) -> None:
-    assert find(200, metadata(endpoint)) == Metadata(ISSUER, endpoint)
-
-
-def test_a_plain_http_endpoint_must_be_allowed() -> None:
-    body = metadata("http://sso.example/token")
-    assert find(200, body, allow_http=True) == Metadata(ISSUER, "http://sso.example/token")
-    assert find(200, body) == Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
-
-
-UNUSABLE = [
-    None,
-    "",
-    7,
-    "/token",
-    "sso.example/token",
-    "https:///token",
-    "ftp://sso.example/token",
-    "file:///etc/passwd",
-]
-UNUSABLE += ["https://user@sso.example/t", "https://user:pass@sso.example/t", "https://sso.example@evil.example/t"]
-UNUSABLE += ["https://[::1/t", "https://sso.example:99999/t", "https://sso.example:0/t", "https://sso.example:x/t"]
-UNUSABLE += ["https://sso.example/\r\nHost: evil", "https://sso\t.example/t", "https://sso.example/\u202e"]
-
-
-@pytest.mark.parametrize("endpoint", UNUSABLE, ids=ascii)
-@pytest.mark.parametrize("allow_http", [False, True])
-def test_an_unusable_token_endpoint_is_the_providers_fault(endpoint: object, allow_http: bool) -> None:
-    outcome = find(200, metadata(endpoint), allow_http=allow_http)
-    assert outcome == Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.METADATA_INCOMPLETE)
-
-
-@pytest.mark.parametrize("issuer", [None, "", ISSUER + "/", ISSUER.upper(), "https://evil.example", [ISSUER]])
-def test_metadata_of_another_issuer_is_refused(issuer: object) -> None:
-    outcome = find(200, metadata(issuer=issuer))
-    assert outcome == Outcome.failed(Category.CONFIG, Stage.OAUTH, Reason.ISSUER_MISMATCH)
-
-
-NO_METADATA = [
-    (200, PAGE, Category.PROTOCOL, NOT_JSON),
-    (200, b"[]", Category.PROTOCOL, (Stage.PARSE, Reason.NOT_OBJECT)),
-    (200, b"", Category.PROTOCOL, EMPTY),
-    (302, b"", Category.PROTOCOL, REDIRECT),
-    (204, b"", Category.PROTOCOL, UNEXPECTED),
-    (400, entra("invalid_tenant", 90002), Category.CONFIG, REFUSED),
-    (404, b"", Category.CONFIG, (Stage.HTTP, Reason.CLIENT_ERROR)),
-    (404, PAGE, Category.CONFIG, (Stage.HTTP, Reason.CLIENT_ERROR)),
-    (403, PAGE, Category.PROTOCOL, (Stage.HTTP, Reason.CLIENT_ERROR)),
-    (429, b"", Category.THROTTLED, THROTTLED),
-    (500, metadata(), Category.SERVICE_FAULT, SERVER_ERROR),
-    (503, PAGE, Category.SERVICE_TRANSIENT, SERVER_ERROR),
-]
-
-
-@pytest.mark.parametrize(("status", "body", "category", "where"), NO_METADATA)
-def test_an_answer_without_metadata_is_judged_like_any_other(
-    status: int, body: bytes, category: Category, where: tuple[Stage, Reason]
-) -> None:
-    outcome = find(status, body)
-    assert isinstance(outcome, Outcome)
-    assert outcome.failure == failure(category, *where)
 
 
 # Whatever comes.
@@ -670,11 +593,6 @@ def test_no_answer_raises_and_only_what_was_asked_for_succeeds(
     assert 400 <= answer.status < 500
     assert outcome.refusal is not None
     assert expected.codes & set(outcome.refusal.codes)
-
-
-@given(RESPONSES, st.booleans())
-def test_no_metadata_raises(answer: TokenResponse, allow_http: bool) -> None:
-    assert isinstance(judge_metadata(answer, Issuer(ISSUER, allow_http=allow_http)), Outcome)
 
 
 def test_a_firewalls_page_that_mentions_an_error_value_is_no_refusal() -> None:

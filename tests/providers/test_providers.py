@@ -4,14 +4,17 @@ import pytest
 
 from exporter.catalogue import SERVICE_CATEGORIES, Category, codes
 from exporter.credentials import METHODS
+from exporter.explain import PREFIXES
 from exporter.model import Issuer, Place, TokenEndpoint
 from exporter.providers import PROVIDERS
 
+NAMES = ("entra", "entra_external_id", "entra_b2c", "adfs", "oidc")
 TENANT = "contoso.onmicrosoft.com"
 
 
 def test_the_providers_are_known_by_their_names() -> None:
-    assert {name: provider.name for name, provider in PROVIDERS.items()} == {"entra": "entra", "oidc": "oidc"}
+    assert {name: provider.name for name, provider in PROVIDERS.items()} == {name: name for name in NAMES}
+    assert set(PREFIXES) == set(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +30,69 @@ def test_the_providers_are_known_by_their_names() -> None:
 )
 def test_entra_is_found_by_cloud_and_tenant_or_at_another_host(place: Place, url: str) -> None:
     metadata_url = url.replace("/oauth2/v2.0/token", "/v2.0/.well-known/openid-configuration")
-    assert PROVIDERS["entra"].endpoint(place) == TokenEndpoint(url, metadata_url)
+    found = PROVIDERS["entra"].endpoint(place)
+    assert (found.url, found.metadata_url) == (url, metadata_url)
+
+
+@pytest.mark.parametrize(
+    ("place", "url", "metadata_url"),
+    [
+        (
+            Place(tenant="t", version="v1"),
+            "https://login.microsoftonline.com/t/oauth2/token",
+            "https://login.microsoftonline.com/t/.well-known/openid-configuration",
+        ),
+        (
+            Place(tenant="t", region="westeurope"),
+            "https://westeurope.login.microsoft.com/t/oauth2/v2.0/token",
+            "https://login.microsoftonline.com/t/v2.0/.well-known/openid-configuration",
+        ),
+        (
+            Place(tenant="t", cloud="usgov", region="usgovvirginia"),
+            "https://usgovvirginia.login.microsoftonline.us/t/oauth2/v2.0/token",
+            "https://login.microsoftonline.us/t/v2.0/.well-known/openid-configuration",
+        ),
+    ],
+)
+def test_entra_has_an_older_version_and_regions(place: Place, url: str, metadata_url: str) -> None:
+    """Regions issue tokens; their metadata are the cloud's."""
+    found = PROVIDERS["entra"].endpoint(place)
+    assert (found.url, found.metadata_url) == (url, metadata_url)
+
+
+@pytest.mark.parametrize(
+    ("provider", "place", "url", "metadata_url"),
+    [
+        (
+            "entra_external_id",
+            Place(authority_host="https://contoso.ciamlogin.com/", tenant=TENANT),
+            f"https://contoso.ciamlogin.com/{TENANT}/oauth2/v2.0/token",
+            f"https://contoso.ciamlogin.com/{TENANT}/v2.0/.well-known/openid-configuration",
+        ),
+        (
+            "entra_b2c",
+            Place(authority_host="https://login.contoso.example", tenant=TENANT, policy="B2C_1A_Probe"),
+            f"https://login.contoso.example/{TENANT}/B2C_1A_Probe/oauth2/v2.0/token",
+            f"https://login.contoso.example/{TENANT}/B2C_1A_Probe/v2.0/.well-known/openid-configuration",
+        ),
+        (
+            "adfs",
+            Place(authority_host="https://adfs.contoso.example"),
+            "https://adfs.contoso.example/adfs/oauth2/token",
+            "https://adfs.contoso.example/adfs/.well-known/openid-configuration",
+        ),
+    ],
+)
+def test_others_of_microsoft_are_found_at_hosts_of_their_own(
+    provider: str, place: Place, url: str, metadata_url: str
+) -> None:
+    found = PROVIDERS[provider].endpoint(place)
+    assert (found.url, found.metadata_url, found.allow_http) == (url, metadata_url, False)
 
 
 def test_every_cloud_of_entra_has_a_host_of_its_own() -> None:
     entra = PROVIDERS["entra"]
-    assert len({entra.endpoint(Place(tenant="t", cloud=cloud)) for cloud in entra.clouds}) == len(entra.clouds) == 3
+    assert len({entra.endpoint(Place(tenant="t", cloud=cloud)).url for cloud in entra.clouds}) == len(entra.clouds) == 6
 
 
 @pytest.mark.parametrize(
@@ -67,15 +127,25 @@ def test_each_is_told_the_request_id_in_its_own_words(provider: str, headers: di
     assert len(sent) == len(headers)
 
 
-def test_entra_watches_its_service_codes_and_no_others() -> None:
-    watched = PROVIDERS["entra"].watched
+@pytest.mark.parametrize(
+    ("provider", "some"),
+    [
+        ("entra", {"AADSTS50000", "AADSTS90033"}),
+        ("entra_external_id", {"AADSTS50000", "AADSTS90033"}),
+        ("entra_b2c", {"AADB2C90035", "AADB2C90037", "AADB2C90048", "AADB2C90085"}),
+        ("adfs", {"MSIS9604"}),
+    ],
+)
+def test_each_watches_its_service_codes_and_no_others(provider: str, some: set[str]) -> None:
+    watched = PROVIDERS[provider].watched
     assert len(watched) == len(set(watched))
     assert set(watched) == {
         code
         for code, entry in codes().items()
-        if code.startswith("AADSTS") and entry.category in {Category.SERVICE_FAULT, Category.SERVICE_TRANSIENT}
+        if code.startswith(PREFIXES[provider])
+        and entry.category in {Category.SERVICE_FAULT, Category.SERVICE_TRANSIENT}
     }
-    assert {"AADSTS50000", "AADSTS90033"} <= set(watched)
+    assert some <= set(watched)
     assert set(SERVICE_CATEGORIES) == {Category.SERVICE_FAULT, Category.SERVICE_TRANSIENT}
 
 

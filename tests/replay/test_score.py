@@ -98,7 +98,7 @@ def scenario(timeline: str, head: str = "") -> Scenario:
 
 
 def test_entries_of_a_scenario_are_outages() -> None:
-    """Those near each other are one; what issues tokens is none, nor what concerns nobody."""
+    """Those near each other are one; what issues tokens is none, nor what strikes others or concerns nobody."""
     targets = fleet(2, 15.0, 0).targets
     found = incidents(
         scenario(
@@ -106,6 +106,7 @@ def test_entries_of_a_scenario_are_outages() -> None:
             "{from: 3m, to: 4m, targets: [fabrikam-graph], answer: reset},"
             "{from: 20m, to: 30m, ratio: 0.2, answer: {status: 502}},"
             "{from: 40m, to: 50m, answer: token},"
+            "{from: 52m, to: 54m, endpoint: jwks, answer: reset},"
             "{from: 60m, to: 70m, targets: [stranger], answer: reset}"
         ),
         targets,

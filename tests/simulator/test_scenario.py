@@ -1,10 +1,12 @@
 """What goes wrong when."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from exporter.simulator import QUIET, Scenario, load_scenario, parse_scenario
+from exporter.simulator.scenario import Endpoint
 
 EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"
 
@@ -45,6 +47,17 @@ def test_an_entry_decides_its_share_of_its_targets_in_its_time(
 
     assert (play is None) == (kind is None)
     assert play is None or kind is None or getattr(play, kind) is not None
+
+
+@pytest.mark.parametrize("struck", ["token", "devicecode", "discovery", "jwks"])
+def test_an_entry_strikes_one_endpoint(struck: str) -> None:
+    """The token endpoint unless it says otherwise."""
+    named = scenario(f"name: x\ntimeline: [{{from: 0s, to: 1s, endpoint: {struck}, answer: reset}}]")
+    unnamed = scenario("name: x\ntimeline: [{from: 0s, to: 1s, answer: reset}]")
+
+    for endpoint in get_args(Endpoint):
+        assert (named.play(0.5, {"a"}, lambda: 0.5, endpoint) is not None) == (endpoint == struck)
+        assert (unnamed.play(0.5, {"a"}, lambda: 0.5, endpoint) is not None) == (endpoint == "token")
 
 
 def test_a_repeating_scenario_starts_over() -> None:
@@ -105,6 +118,11 @@ def test_every_kind_of_answer_can_be_written(answer: str) -> None:
             "name: x\ntimeline: [{from: 0s, to: 1s, answer: {stall: body, status: 500}}]",
             "go with a code or a body only",
         ),
+        (
+            "name: x\ntimeline: [{from: 0s, to: 1s, endpoint: keys, answer: token}]",
+            "line 2: timeline[0].endpoint: must be 'token', 'devicecode', 'discovery' or 'jwks'",
+        ),
+        ("name: x\ntimeline: [{from: 0s, to: 1s, endpont: jwks, answer: token}]", "did you mean endpoint?"),
         ("name: x\nrepeat: 1m\ntimeline: [{from: 0s, to: 2m, answer: token}]", "must end before the scenario repeats"),
         ("", "the file is empty"),
     ],

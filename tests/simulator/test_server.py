@@ -120,6 +120,28 @@ async def test_a_scenario_breaks_the_wire(answer: str, faults: set[tuple[Stage, 
     assert (got.fault.stage, got.fault.reason) in faults
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "path"), [("jwks", "discovery/v2.0/keys"), ("discovery", "v2.0/.well-known/openid-configuration")]
+)
+async def test_a_scenario_may_strike_what_is_read_beside_tokens(endpoint: str, path: str) -> None:
+    """Of the tenants that it names; all else goes on."""
+    played = parse_scenario(
+        "name: x\ntimeline: "
+        f"[{{from: 0s, to: 1h, targets: ['*.com'], endpoint: {endpoint}, answer: {{body: struck, status: 503}}}}]"
+    )
+    assert isinstance(played, Scenario)
+    app = Simulator(played, SystemClock()).make_app()
+    async with application(app) as url, aiohttp.ClientSession() as session:
+        struck = await session.get(f"{url}/contoso.onmicrosoft.com/{path}")
+        spared = await session.get(f"{url}/contoso.example/{path}")
+        issued = await ask(url)
+
+        assert (struck.status, await struck.text()) == (503, "struck")
+        assert spared.status == 200
+    assert isinstance(issued, TokenResponse)
+    assert issued.status == 200
+
+
 async def test_an_unknown_tenant_has_no_metadata() -> None:
     """It is refused as Entra refuses it."""
     async with simulator() as url, aiohttp.ClientSession() as session:
