@@ -1,11 +1,13 @@
 """A registry's samples as text, of which only what changed is made anew."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, repeat
+from operator import ne
 from threading import Lock
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import Metric as Description
 from prometheus_client.openmetrics.exposition import escape_label_name, escape_metric_name
 from prometheus_client.registry import Collector
@@ -70,10 +72,13 @@ class _Block:
         self.held = b""  # by the cells when the lines were made
         self.text = self.openmetrics = _joined([f"{name} " for name in names])
 
-    def make(self, numbers: Iterable[float], exemplars: Iterable[Exemplar | None]) -> None:
-        """Makes the lines anew, with a number and perhaps an exemplar each."""
-        shown = self.text.decode().split("\n")[:-1]
-        lines = [f"{line[: line.rindex(' ')]} {_number(n)}" for line, n in zip(shown, numbers, strict=True)]
+    def make(self, shown: "array[float] | None", numbers: "array[float]", exemplars: Iterable[Exemplar | None]) -> None:
+        """Makes those lines anew whose number is no longer the one shown; an exemplar each, or none at all."""
+        lines = self.text.decode().split("\n")[:-1]
+        for place, changed in enumerate(map(ne, _bits(shown), _bits(numbers)) if shown else repeat(True, len(numbers))):
+            if changed:
+                line = lines[place]
+                lines[place] = f"{line[: line.rindex(' ')]} {_number(numbers[place])}"
         self.text = self.openmetrics = _joined(lines)
         if any(exemplars):
             for place, exemplar in enumerate(exemplars):
@@ -88,6 +93,9 @@ class _Family:
     def __init__(self, metric: Metric) -> None:
         self.blocks_made = 0
         self._metric = metric
+        # Looked at once: isinstance() is slow about what the library's metrics are.
+        self._is_histogram = isinstance(metric, Histogram)
+        self._has_exemplars = isinstance(metric, Counter | Histogram)
         self._heads = [_by_library(_Head(metric), openmetrics=form) for form in (False, True)]
         labels = internals.label_names(metric)
         self._names = [_name_format(name, labels, more) for name, more in internals.line_names(metric)]
@@ -100,20 +108,21 @@ class _Family:
         self._follow()
         for block in self._blocks:
             numbers = internals.numbers(block.cells)
-            # Compared as bytes, in which NaN is the same as itself, and -0 is not the same as 0.
+            # Compared as bytes, for the same reason as lines are.
             if (held := numbers.tobytes()) != block.held:
                 self._make(block, numbers)
                 block.held = held
             yield block.openmetrics if openmetrics else block.text
 
-    def _make(self, block: _Block, numbers: Sequence[float]) -> None:
-        exemplars = internals.exemplars(block.cells)
-        if isinstance(self._metric, Histogram):
+    def _make(self, block: _Block, numbers: "array[float]") -> None:
+        shown = array("d", block.held)
+        exemplars = internals.exemplars(block.cells) if self._has_exemplars else []
+        if self._is_histogram:
             each, lines = len(numbers) // len(block.series), len(self._names)
             starts = range(0, len(numbers), each)
-            numbers = [line for n in starts for line in _cumulated(numbers[n : n + each])[:lines]]
+            numbers, shown = _cumulated(numbers, each, lines), _cumulated(shown, each, lines)
             exemplars = [line for n in starts for line in (*exemplars[n : n + each - 1], None, None)[:lines]]
-        block.make(numbers, exemplars)
+        block.make(shown, numbers, exemplars)
         self.blocks_made += 1
 
     def _follow(self) -> None:
@@ -168,11 +177,21 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _cumulated(cells: Sequence[float]) -> list[float]:
-    """The lines of a histogram from its cells: buckets that hold all smaller ones too, their count, the sum."""
-    *buckets, total = cells
-    counts = list(accumulate(buckets))
-    return [*counts, counts[-1], total]
+def _cumulated(cells: "array[float]", each: int, lines: int) -> "array[float]":
+    """The lines of histograms from their cells: buckets that hold all smaller ones too, their count, the sum.
+
+    Each histogram has so many cells, and shows so many lines.
+    """
+    shown = array("d")
+    for start in range(0, len(cells), each):
+        counts = list(accumulate(cells[start : start + each - 1]))
+        shown.extend([*counts, counts[-1], cells[start + each - 1]][:lines])
+    return shown
+
+
+def _bits(numbers: "array[float]") -> memoryview:
+    """Numbers to compare: NaN is the same as itself, and -0 is not the same as 0."""
+    return memoryview(numbers).cast("B").cast("q")
 
 
 def _number(number: float) -> str:
