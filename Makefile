@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 SHOTS  := dashboards/screenshots
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --upgrade --generate-hashes \
+  --no-emit-index-url --custom-compile-command='make lock'
 
-.PHONY: demo test lint format rules dashboards screenshots replay bench clean
+.PHONY: demo test lint format rules dashboards screenshots replay bench image kubernetes lock clean
 
 demo: $(VENV)/.run
 	$(BIN)/aadsts-exporter demo $(ARGS)
@@ -29,6 +31,10 @@ rules: $(VENV)/.run
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m dashboards.grafana
 
+# Rules and dashboards as resources of deploy/kubernetes/base.
+kubernetes: $(VENV)/.dev
+	$(BIN)/python -m dashboards.kubernetes
+
 # Pictures for README and docs. Needs Debian's prometheus and chromium, Node 20 with npm, and 700 MB for node_modules.
 screenshots: $(VENV)/.dev
 	npm --prefix $(SHOTS) ci --no-audit --no-fund
@@ -47,6 +53,16 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.probes
 	@$(BIN)/python -m bench.lateness
 
+# Needs Debian's buildah, iproute2 and mmdebstrap; docker build . needs none of them, but a registry in reach.
+image:
+	.ci/image $(ARGS)
+
+# The newest releases that pyproject.toml allows, with the hashes of their files for every platform.
+lock: $(VENV)/.release
+	$(LOCK) pyproject.toml --output-file locks/run.txt
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+	  | $(LOCK) - --output-file locks/build.txt
+
 $(VENV)/.run: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
@@ -54,6 +70,10 @@ $(VENV)/.run: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(VENV)/.release: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[release]'
 	touch $@
 
 clean:

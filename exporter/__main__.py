@@ -208,9 +208,17 @@ def _rules(options: argparse.Namespace) -> int:
 def _drill(options: argparse.Namespace) -> int:
     if problem := drill_problem(options.code, options.duration):
         raise _UsageError(f"aadsts-exporter drill: {problem}")
-    begun, said = app.run(app.drill(options.url, options.code, options.duration))
-    print(said, file=sys.stdout if begun else sys.stderr)
-    return 0 if begun else FAILED
+    return _told(*app.run(app.drill(options.url, options.code, options.duration)))
+
+
+def _healthy(options: argparse.Namespace) -> int:
+    return _told(*app.run(app.healthy(options.url)))
+
+
+def _told(well: bool, said: str) -> int:
+    """Prints what a running exporter said, as good news or bad."""
+    print(said, file=sys.stdout if well else sys.stderr)
+    return 0 if well else FAILED
 
 
 def _schema(_options: argparse.Namespace) -> int:
@@ -218,7 +226,7 @@ def _schema(_options: argparse.Namespace) -> int:
     return 0
 
 
-_RUNS = (_serve, _demo, _check, _once, _explain, _rules, _drill, _simulate, _schema)
+_RUNS = (_serve, _demo, _check, _once, _explain, _rules, _drill, _healthy, _simulate, _schema)
 
 
 def _listening(port: int) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +27,7 @@ from exporter.durations import show_duration
 from exporter.evidence import printable
 from exporter.exporter import Exporter
 from exporter.model import Config, ProbeResult, Target
+from exporter.notify import Manager
 from exporter.probe import Prober
 from exporter.reload import Load, Reloader
 from exporter.secrets import Keyring
@@ -70,10 +71,13 @@ class Options:
 
 
 MAX_SAID = 300
-"""Characters shown of what an exporter answers to a drill."""
+"""Characters shown of what a running exporter answers."""
 
 DRILL_TIMEOUT = 10.0
 """Seconds within which a running exporter must take up a drill."""
+
+HEALTHY_TIMEOUT = 3.0
+"""Seconds within which a running exporter must say that it is healthy."""
 
 STOP_WITHIN = 4.0
 """Seconds from the signal to the end of the process, at the most."""
@@ -134,13 +138,17 @@ async def serve(
             freshness=options.freshness,
         )
         answers = Answers(exporter, clock)
-        reload = Reloader(load, exporter).reload if load else None
+        manager = Manager.of(os.environ, os.getpid())
+        reload = Reloader(load, exporter, manager, clock).reload if load else None
         _settle_memory()
         with _archive(options, clock, exporter) as archive:
             if archive is not None:
                 exporter.keep(archive)
             ports = answers.ports(drills=options.drills, reload=reload if options.lifecycle else None)
-            async with Listener(make_app(ports, options.max_requests), *options.address) as listener:
+            async with (
+                Listener(make_app(ports, options.max_requests), *options.address) as listener,
+                manager.told(clock),
+            ):
                 started(listener.port)
                 await _until_signalled(_run(exporter, answers, clock, reload, show))
 
@@ -194,12 +202,23 @@ async def once(config: Config, targets: Sequence[Target]) -> list[ProbeResult]:
 
 async def drill(url: str, code: str, seconds: float) -> tuple[bool, str]:
     """Asks a running exporter to report a made-up failure; whether it does, and what it said. Raises OSError."""
-    asked = {"code": code, "for": show_duration(seconds)}
-    timeout = aiohttp.ClientTimeout(total=DRILL_TIMEOUT)
+    return await _ask("POST", url, "/-/drill", DRILL_TIMEOUT, {"code": code, "for": show_duration(seconds)})
+
+
+async def healthy(url: str) -> tuple[bool, str]:
+    """Asks a running exporter how it is; whether it is healthy, and what it said. Raises OSError."""
+    return await _ask("GET", url, "/-/healthy", HEALTHY_TIMEOUT)
+
+
+async def _ask(
+    method: str, url: str, path: str, seconds: float, asked: Mapping[str, str] | None = None
+) -> tuple[bool, str]:
+    """Asks a running exporter; whether it answers 200, and its words, printable and not too many. Raises OSError."""
+    timeout = aiohttp.ClientTimeout(total=seconds)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(f"{url.rstrip('/')}/-/drill", params=asked, allow_redirects=False) as response,
+            session.request(method, url.rstrip("/") + path, params=asked, allow_redirects=False) as response,
         ):
             said = await response.text(errors="replace")
             return response.status == HTTPStatus.OK, printable(said.strip())[:MAX_SAID] or f"HTTP {response.status}"

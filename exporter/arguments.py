@@ -17,6 +17,7 @@ MAX_PORT = 65535
 # Below the first not even a total outage burns the budget 14.4 times as fast as it may be burnt.
 MIN_SLO, MAX_SLO = 94.0, 99.999
 MAX_RULE_INTERVAL = 60.0
+EXPORTER_URL = "http://localhost:10471"
 
 _EPILOG = "Every command explains its flags: aadsts-exporter COMMAND --help"
 
@@ -225,7 +226,20 @@ def _add_drill(commands: _Commands) -> argparse.ArgumentParser:
         dest="url",
         metavar="URL",
         type=_http_url,
-        default="http://localhost:10471",
+        default=EXPORTER_URL,
+        help="the running exporter (default: %(default)s)",
+    )
+    return command
+
+
+def _add_healthy(commands: _Commands) -> argparse.ArgumentParser:
+    command = _add(commands, "healthy", "Ask a running exporter whether it is healthy; exit 1 if it is not.")
+    command.add_argument(
+        "url",
+        metavar="URL",
+        nargs="?",
+        type=_http_url,
+        default=EXPORTER_URL,
         help="the running exporter (default: %(default)s)",
     )
     return command
@@ -240,6 +254,7 @@ _COMMANDS: Mapping[str, Callable[[_Commands], argparse.ArgumentParser]] = Mappin
         "explain": _add_explain,
         "rules": _add_rules,
         "drill": _add_drill,
+        "healthy": _add_healthy,
         "simulate": _add_simulate,
         "schema": _add_schema,
     }

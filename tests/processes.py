@@ -74,7 +74,11 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> "subproce
 
 
 @contextmanager
-def running(*arguments: str, port: str = r"port[= ](\d+)|localhost:(\d+)/metrics") -> Iterator[Running]:
+def running(
+    *arguments: str,
+    port: str = r"port[= ](\d+)|localhost:(\d+)/metrics",
+    environment: dict[str, str] | None = None,
+) -> Iterator[Running]:
     """A command that listens, while the block runs; its output is read until it names the port."""
     process = subprocess.Popen(
         [*COMMAND, *arguments],
@@ -82,7 +86,7 @@ def running(*arguments: str, port: str = r"port[= ](\d+)|localhost:(\d+)/metrics
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),
     )
     try:
         yield Running(process, int(read_until(process, port)))

@@ -32,3 +32,11 @@ def require_prometheus(name: str, version: str) -> str:
             "or set EXPORTER_PROMETHEUS3 to the folder that has promtool and prometheus"
         )
     return str(path)
+
+
+def require_kubectl() -> str:
+    """The path of a kubectl whose kustomize is of these days: Debian's own is not."""
+    unpacked = ROOT / ".kubectl/kubectl"
+    if unpacked.is_file():
+        return str(unpacked)
+    return shutil.which("kubectl") or unavailable("kubectl is missing: run .ci/kubectl, which unpacks it into .kubectl")

@@ -91,7 +91,7 @@ def test_the_schema_is_json_schema() -> None:
     assert "targets" in schema["required"]
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "check", "once", "simulate", "schema"])
+@pytest.mark.parametrize("command", ["serve", "demo", "check", "once", "simulate", "healthy", "schema"])
 def test_every_command_explains_itself(command: str) -> None:
     """With its flags."""
     ended = run(command, "--help")
@@ -261,6 +261,23 @@ def test_a_drill_that_makes_no_sense_is_wrong_use(arguments: list[str], says: st
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert says in ended.stderr.splitlines()[-1]
+
+
+def test_a_running_exporter_is_asked_how_it_is() -> None:
+    """Exit 0 where it is healthy, 1 where nobody answers or what answers is no exporter."""
+    with running("demo", "--web.listen-address=127.0.0.1:0") as demo:
+        well = run("healthy", f"http://127.0.0.1:{demo.port}/")
+    with running("simulate", "--web.listen-address=127.0.0.1:0") as simulator:
+        other = run("healthy", f"http://127.0.0.1:{simulator.port}")
+    unreachable = run("healthy", "http://127.0.0.1:1")
+    nonsense = run("healthy", "127.0.0.1:1")
+
+    assert (well.returncode, well.stdout, well.stderr) == (0, "Healthy\n", "")
+    assert (other.returncode, other.stdout) == (1, "")
+    assert (unreachable.returncode, unreachable.stdout) == (1, "")
+    assert "no exporter answers at http://127.0.0.1:1" in unreachable.stderr
+    assert len(unreachable.stderr.splitlines()) == 1
+    assert nonsense.returncode == 2
 
 
 @pytest.mark.parametrize("command", ["schema", "rules"])
