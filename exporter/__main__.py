@@ -27,10 +27,11 @@ from exporter.simulator import QUIET, Scenario, load_scenario
 from exporter.state import state_problem
 from exporter.terminal import console, live_status, print_explanation, print_results
 from exporter.transport import load_authorities
+from exporter.web import Protection
 
 FAILED = 1
 WRONG_USE = 2
-T = TypeVar("T", Config, Scenario)
+T = TypeVar("T", Config, Scenario, Protection)
 
 log = logging.getLogger("exporter")
 
@@ -74,6 +75,7 @@ def _serve(options: argparse.Namespace) -> int:
     served = app.Options(
         address=options.address,
         max_requests=options.max_requests,
+        protection=_protection(options),
         history_path=options.history_path,
         history_max_age=options.history_max_age,
         drills=options.drills,
@@ -102,9 +104,10 @@ def _demo(options: argparse.Namespace) -> int:
     scenario = app.demo_scenario()
     if options.scenario is not None:
         scenario = _good(load_scenario(options.scenario), options.scenario)
+    protection = _protection(options)
 
     def started(port: int) -> None:
-        url = f"http://localhost:{port}"
+        url = f"{'https' if protection.context else 'http'}://localhost:{port}"
         print(
             f"aadsts-exporter {__version__} demo plays {scenario.name!r} to an embedded token service.\n"
             f"  status    {url}/\n"
@@ -116,7 +119,9 @@ def _demo(options: argparse.Namespace) -> int:
             flush=True,
         )
 
-    served = app.Options(address=options.address, max_requests=options.max_requests, drills=options.drills)
+    served = app.Options(
+        address=options.address, max_requests=options.max_requests, protection=protection, drills=options.drills
+    )
     out = console()
     if out.is_terminal:
         # Lines would tear the table, which tells the same.
@@ -128,6 +133,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     config = _load(options.config)
+    _protection(options)
     problems = [f"target {target.name}: {problem}" for target in config.targets for problem in _unusable(target)]
     if problems:
         raise _UsageError("\n".join(f"{options.config}: {problem}" for problem in problems))
@@ -235,6 +241,10 @@ def _listening(port: int) -> None:
 
 def _load(path: Path) -> Config:
     return _good(load_config(path), path)
+
+
+def _protection(options: argparse.Namespace) -> Protection:
+    return _good(app.protect(options.web_config), options.web_config)
 
 
 def _good(loaded: T | list[Problem], path: Path) -> T:

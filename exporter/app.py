@@ -22,7 +22,8 @@ import aiohttp
 from exporter.answers import Answers
 from exporter.archive import Archive
 from exporter.clock import Clock, SystemClock
-from exporter.config import parse_config
+from exporter.config import load_web_config, parse_config
+from exporter.document import Problem
 from exporter.durations import show_duration
 from exporter.evidence import printable
 from exporter.exporter import Exporter
@@ -36,7 +37,7 @@ from exporter.simulator import Scenario, Simulator, parse_scenario
 from exporter.state import Keeper
 from exporter.status import TargetStatus
 from exporter.transport import Transport
-from exporter.web import Listener, Reload, make_app
+from exporter.web import Limits, Listener, Protection, Reload, make_app
 
 if sys.platform == "win32":
     new_event_loop = asyncio.new_event_loop
@@ -61,6 +62,7 @@ class Options:
 
     address: Address
     max_requests: int
+    protection: Protection
     drills: bool = False
     lifecycle: bool = False
     shard: Shard = ALONE
@@ -94,6 +96,15 @@ def run(work: Coroutine[None, None, T]) -> T:
 
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """When Python looks for garbage in cycles: what lives longest is looked through once in ten million objects."""
+
+_SIMULATED = Limits(connections=65536)
+"""The simulator has as many connections as a prober has attempts."""
+
+
+def protect(path: Path | None) -> Protection | list[Problem]:
+    """How a web config protects the web side, or everything that is wrong with it; without one, not at all."""
+    protection = Protection(path, load_web_config)
+    return protection.problems or protection
 
 
 @asynccontextmanager
@@ -146,7 +157,11 @@ async def serve(
                 exporter.keep(archive)
             ports = answers.ports(drills=options.drills, reload=reload if options.lifecycle else None)
             async with (
-                Listener(make_app(ports, options.max_requests), *options.address) as listener,
+                Listener(
+                    make_app(ports, options.max_requests, options.protection),
+                    *options.address,
+                    protection=options.protection,
+                ) as listener,
                 manager.told(clock),
             ):
                 started(listener.port)
@@ -229,7 +244,7 @@ async def _ask(
 async def simulate(scenario: Scenario, address: Address, seed: int, started: Callable[[int], None]) -> None:
     """Runs the simulator alone until SIGTERM or SIGINT. Raises OSError if it cannot listen."""
     simulator = Simulator(scenario, SystemClock(), seed)
-    async with Listener(simulator.make_app(), *address) as listener:
+    async with Listener(simulator.make_app(), *address, limits=_SIMULATED) as listener:
         started(listener.port)
         await _until_signalled(asyncio.Event().wait())
 
@@ -237,7 +252,7 @@ async def simulate(scenario: Scenario, address: Address, seed: int, started: Cal
 async def demo(options: Options, scenario: Scenario, started: Callable[[int], None], show: Show | None) -> None:
     """Runs simulator, prober and web side together until SIGTERM or SIGINT. Raises OSError if it cannot listen."""
     simulator = Simulator(scenario, SystemClock())
-    async with Listener(simulator.make_app(), "127.0.0.1", 0) as listener:
+    async with Listener(simulator.make_app(), "127.0.0.1", 0, limits=_SIMULATED) as listener:
         await serve(demo_config(listener.port), options, started, show=show)
 
 

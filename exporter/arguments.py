@@ -104,6 +104,7 @@ def _add_check(commands: _Commands) -> argparse.ArgumentParser:
         commands, "check", "List everything wrong with a config and its secrets; exit 2 if there is anything."
     )
     _add_config_flag(command)
+    _add_web_config_flag(command)
     return command
 
 
@@ -274,6 +275,7 @@ def _add_config_flag(command: argparse.ArgumentParser) -> None:
 
 def _add_web_flags(command: argparse.ArgumentParser) -> None:
     _add_address_flag(command, ":10471")
+    _add_web_config_flag(command)
     command.add_argument(
         "--web.max-requests",
         dest="max_requests",
@@ -319,6 +321,16 @@ def _add_scale_flags(command: argparse.ArgumentParser) -> None:
         type=duration,
         default="1s",
         help="answer /probe with the last result while it is younger than this (default: %(default)s)",
+    )
+
+
+def _add_web_config_flag(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        metavar="FILE",
+        type=Path,
+        help="TLS, users and headers of the web side, in the form of Prometheus's exporters; none by default",
     )
 
 

@@ -3,13 +3,15 @@
 import math
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import yaml
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr
 
 from exporter.config.checks import complaints
+from exporter.config.entry import read_entry
 from exporter.config.proofs import DEFAULT_METHODS, PASSWORD_KEYS, PROOFS
 from exporter.config.schema import (
     ARGUMENTS,
@@ -66,21 +68,10 @@ def load_config(path: Path) -> Config | list[Problem]:
 def parse_config(text: str, folder: Path, environ: Mapping[str, str] = MappingProxyType({})) -> Config | list[Problem]:
     """Reads the text of a config: a Config, or every problem in the order of its lines."""
     document = load(text, private={"credential": CredentialEntry.model_fields})
-    root = completed(document.root, environ)
-    problems = list(document.problems)
-    entry: ConfigEntry | None = None
-    if root is not None:
-        try:
-            entry = ConfigEntry.model_validate(root)
-        except ValidationError as error:
-            misread = {(p.line, p.path) for p in problems}
-            invalid = document.invalid(error, known=KEYS)
-            # A value that YAML misread would be reported once more for the type that it then has.
-            problems += (p for p in invalid if (p.line, p.path) not in misread)
-        if isinstance(root, dict):
-            problems += (document.problem(path, message) for path, message in complaints(root))
-    if entry is None or problems:
-        return sorted(problems)
+    document = replace(document, root=completed(document.root, environ))
+    entry = read_entry(document, ConfigEntry, KEYS, complaints)
+    if isinstance(entry, list):
+        return entry
     return Config(
         targets=tuple(_target(target, entry.defaults, folder, environ) for target in entry.targets),
         concurrency=entry.concurrency,

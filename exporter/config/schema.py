@@ -62,7 +62,7 @@ PLAIN_PARAMETERS = frozenset(
 """Form parameters that hold no secret by their definition; the values of all others are masked everywhere."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
@@ -78,7 +78,7 @@ def keys_of(secret: str) -> tuple[str, str, str]:
     return secret, f"{secret}_file", f"{secret}_env"
 
 
-def _presented(names: Iterable[str]) -> type[_Strict]:
+def _presented(names: Iterable[str]) -> type[Strict]:
     """The keys that state secrets: each itself, its file, or its variable."""
     fields: dict[str, Any] = {}
     for name in sorted(names):
@@ -88,10 +88,10 @@ def _presented(names: Iterable[str]) -> type[_Strict]:
             f"{name}_file": (Text | None, Field(None, description=f"A file with the {what}, read at each attempt.")),
             f"{name}_env": (Variable | None, Field(None, description=f"An environment variable with the {what}.")),
         }
-    return create_model("_Presented", __base__=_Strict, **fields)
+    return create_model("_Presented", __base__=Strict, **fields)
 
 
-class DefaultsEntry(_Strict):
+class DefaultsEntry(Strict):
     """What targets have that do not say otherwise."""
 
     interval: Duration = Field(DEFAULT_INTERVAL, validate_default=True, description="Time between two attempts.")
@@ -131,7 +131,7 @@ class ProofEntry(_presented({"client_secret", "certificate_password"})):  # type
         return None if expires is None else datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
 
 
-class TokenEntry(_Strict):
+class TokenEntry(Strict):
     """What a token must stand that is issued; what is left out is not asked for."""
 
     signature: bool = Field(True, description="It is a JWT, signed with a key of the provider's JWKS.")
@@ -159,7 +159,7 @@ class CredentialEntry(ProofEntry):
     next: ProofEntry | None = Field(None, description="The one that shall replace it, tried beside it.")
 
 
-class ExpectEntry(_Strict):
+class ExpectEntry(Strict):
     """What counts as success: the refusal of a deliberately bad request, or a token that stands its checks."""
 
     code: list[Code] | None = Field(None, min_length=1, description="Any of these provider codes.")
@@ -246,7 +246,7 @@ class TargetEntry(_presented(PRESENTED)):  # type: ignore[misc]
         }
 
 
-class ConfigEntry(_Strict):
+class ConfigEntry(Strict):
     """A config file of aadsts-exporter."""
 
     defaults: DefaultsEntry = Field(default_factory=lambda: DefaultsEntry.model_validate({}))

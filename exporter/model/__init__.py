@@ -26,6 +26,7 @@ from exporter.model.secrets import (
     Signing,
     Unreadable,
 )
+from exporter.model.serving import ClientAuth, RateLimit, TlsServer, TlsVersion, WebConfig
 from exporter.model.target import (
     DRILL_TARGET,
     TENANT_ID,
@@ -51,6 +52,7 @@ __all__ = [
     "Attempt",
     "Certificate",
     "CertificateSource",
+    "ClientAuth",
     "Config",
     "Credential",
     "CredentialState",
@@ -77,12 +79,15 @@ __all__ = [
     "Proof",
     "ProofSource",
     "Provider",
+    "RateLimit",
     "Reading",
     "Secret",
     "SecretSource",
     "Signing",
     "State",
     "Target",
+    "TlsServer",
+    "TlsVersion",
     "TokenCheck",
     "TokenEndpoint",
     "TokenRequest",
@@ -90,4 +95,5 @@ __all__ = [
     "TransportFailure",
     "Unreadable",
     "Unsent",
+    "WebConfig",
 ]

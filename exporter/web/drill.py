@@ -6,6 +6,7 @@ from aiohttp import web
 
 from exporter.drill import DEFAULT_DURATION, drill_problem
 from exporter.durations import parse_duration, show_duration
+from exporter.web.guard import refuse_browsers
 
 BeginDrill = Callable[[str, float], None]
 """Begins a drill with this code for so many seconds."""
@@ -18,8 +19,7 @@ def handler(begin: BeginDrill | None) -> Callable[[web.Request], Awaitable[web.R
         if begin is None:
             raise web.HTTPForbidden(text="drills are off; start the exporter with --web.enable-drills\n")
         # A page in somebody's browser must not be able to page somebody.
-        if "Origin" in request.headers:
-            raise web.HTTPForbidden(text="a drill is not begun from a browser\n")
+        refuse_browsers(request)
         code = request.query.get("code", "")
         try:
             seconds = parse_duration(request.query.get("for", DEFAULT_DURATION))

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from exporter.web.guard import refuse_browsers
+
 Reload = Callable[[], Awaitable[Sequence[str]]]
 """Reads the config anew; what is wrong with it, a line each."""
 
@@ -16,9 +18,7 @@ def handler(reload: Reload | None) -> Callable[[web.Request], Awaitable[web.Resp
             raise web.HTTPForbidden(
                 text="reloading over HTTP is off; start the exporter with --web.enable-lifecycle, or send it SIGHUP\n"
             )
-        # A page in somebody's browser must not be able to do this.
-        if "Origin" in request.headers:
-            raise web.HTTPForbidden(text="the config is not reloaded from a browser\n")
+        refuse_browsers(request)
         if problems := await reload():
             lines = "".join(f"{problem}\n" for problem in problems)
             raise web.HTTPInternalServerError(text=f"the config has problems; the one before goes on\n{lines}")

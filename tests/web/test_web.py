@@ -3,72 +3,15 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal
 from servers import application
+from webside import Behind
 
-from exporter.history import History
-from exporter.model import Config
-from exporter.status import TargetStatus
-from exporter.ticket import Ticket, make_ticket
-from exporter.web import Ports, ProbeReport, Records, Standings, make_app
+from exporter.web import make_app
 from exporter.web.probe import scrape_timeout
-
-
-@dataclass
-class Behind:
-    """What stands behind the web side in these tests."""
-
-    is_ready: bool = True
-    renders: int = 0
-    go_on: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: list[tuple[str, float | None]] = field(default_factory=list)
-    history: History = field(default_factory=History)
-    tickets: list[tuple[str, str, float]] = field(default_factory=list)
-    drills_on: bool = True
-    drills: list[tuple[str, float]] = field(default_factory=list)
-
-    def ticket(self, code: str, target: str, since: float) -> Ticket:
-        self.tickets.append((code, target, since))
-        failures = self.history.failures()
-        return make_ticket(failures, self.history.tallies(0), code=code, target=target, since=0, until=0)
-
-    async def render(self, openmetrics: bool) -> bytes:
-        self.renders += 1
-        await self.go_on.wait()
-        return b"openmetrics\n" if openmetrics else b"text\n"
-
-    async def probe_now(self, name: str, timeout: float | None) -> ProbeReport | None:
-        self.asked.append((name, timeout))
-        if name != "contoso":
-            return None
-        return ProbeReport(render=lambda _: b"probe_success 0\n", conversation=lambda: "POST https://login\n")
-
-    def ports(self) -> Ports:
-        config = Config(targets=(make_target("contoso"),), concurrency=1, shown="targets: <secret>\n")
-        return Ports(
-            config=lambda: config,
-            render=self.render,
-            probe_now=self.probe_now,
-            standings=Standings(now=lambda: 0.0, targets=self.statuses, detail=lambda _: None),
-            records=Records(
-                failures=self.history.failures,
-                find=self.history.find,
-                knows=lambda target: target == "contoso",
-                ticket=self.ticket,
-            ),
-            ready=lambda: self.is_ready,
-            drill=self.begin_drill if self.drills_on else None,
-        )
-
-    async def statuses(self) -> list[TargetStatus]:
-        return []
-
-    def begin_drill(self, code: str, seconds: float) -> None:
-        self.drills.append((code, seconds))
 
 
 @pytest.fixture
