@@ -229,7 +229,8 @@ class Prober:
             return replace(kept, request=request, seconds=0.0)
         received = await self.send(request, deadline - began)
         came = self.clock.monotonic()
-        return _Spoken(request, evidence.masked(with_taken(received, request), request.secrets), came - began, came)
+        answer = evidence.masked(with_taken(received, request), request.secrets)
+        return _Spoken(request, answer, came - began, came)
 
     def _keep(self, spoken: _Spoken) -> None:
         """Keeps the answer to what may be reused: the flow was content with it, so it is sound."""

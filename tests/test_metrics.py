@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.catalogue import (
     FAILURE_CATEGORIES,
+    KEYS_REASONS,
     METADATA_REASONS,
     MUTUAL_TLS_FAULTS,
     REASONS,
@@ -65,10 +66,10 @@ from exporter.probe import ReadProof
 from exporter.providers import PROVIDERS
 from exporter.windows import SIZES
 
-OF_EACH_GRANT = {
-    grant.name: grant.reasons | (METADATA_REASONS if grant.discovers else frozenset()) for grant in GRANTS.values()
-}
 OF_GRANTS = frozenset().union(*(grant.reasons for grant in GRANTS.values()))
+BY_TLS = Credential("tls_client_auth", CertificateSource(Path("client.pem")))
+OF_SOME = METADATA_REASONS | TOKEN_CHECK_REASONS | MUTUAL_TLS_FAULTS | OF_GRANTS
+"""What only some targets can come to."""
 
 
 class Board:
@@ -133,25 +134,31 @@ def test_everything_that_can_be_known_starts_at_zero() -> None:
     for stage, reasons in REASONS.items():
         for reason in reasons:
             answered = stage is Stage.OAUTH and reason in {Reason.REFUSED, Reason.ERROR_IN_200}
-            expected = None if answered or (stage, reason) in SPECIAL else 0
+            expected = None if answered or (stage, reason) in OF_SOME else 0
             assert board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == expected
     for skip in Skip:
         assert board.value("token_probe_skipped_total", reason=skip) == 0
     assert board.value("token_probe_duration_seconds_count", outcome="failure") == 0
 
 
-SPECIAL = METADATA_REASONS | MUTUAL_TLS_FAULTS | TOKEN_CHECK_REASONS | OF_GRANTS
-
-
 @pytest.mark.parametrize(
     ("target", "special"),
     [
-        (make_target(), frozenset()),
-        (make_target(provider="oidc", endpoint=Issuer("https://sso.example")), METADATA_REASONS),
-        (make_target(expect=Expectation(token=TokenCheck())), TOKEN_CHECK_REASONS),
-        *((make_target(grant=grant), of) for grant, of in OF_EACH_GRANT.items()),
+        pytest.param(make_target(), frozenset(), id="plain"),
+        pytest.param(make_target(provider="oidc", endpoint=Issuer("https://a.example")), METADATA_REASONS, id="issuer"),
+        pytest.param(make_target(expect=Expectation(token=TokenCheck())), TOKEN_CHECK_REASONS, id="token check"),
+        pytest.param(make_target(credential=BY_TLS), MUTUAL_TLS_FAULTS, id="certificate"),
+        pytest.param(make_target(next_credential=BY_TLS), MUTUAL_TLS_FAULTS, id="next certificate"),
+        pytest.param(make_target(grant="jwks"), KEYS_REASONS, id="keys"),
+        *(
+            pytest.param(
+                make_target(grant=grant.name),
+                grant.reasons | (METADATA_REASONS if grant.discovers else set()),
+                id=grant.name,
+            )
+            for grant in GRANTS.values()
+        ),
     ],
-    ids=["plain", "issuer", "token check", *OF_EACH_GRANT],
 )
 def test_what_only_some_targets_can_come_to_has_series_there_alone(
     target: Target, special: frozenset[tuple[Stage, Reason]]
@@ -160,7 +167,7 @@ def test_what_only_some_targets_can_come_to_has_series_there_alone(
     board = Board(target)
     series = {
         (stage, reason)
-        for stage, reason in SPECIAL
+        for stage, reason in OF_SOME
         if board.value("token_probe_transport_failures_total", stage=stage, reason=reason) == 0
     }
     assert series == special

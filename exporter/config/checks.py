@@ -78,6 +78,7 @@ def _target(entry: Mapping[str, Any], defaults: Mapping[str, Any], seen: set[obj
         yield from _urls(entry)
     yield from _credential(entry)
     yield from _expect(entry)
+    yield from _token_check(entry, grant)
     if entry.get("name") == DRILL_TARGET:
         yield ("name",), "this name is kept for drills; choose another"
     for label in _mapping(entry.get("labels")):
@@ -135,10 +136,8 @@ def _grant(entry: Mapping[str, Any], grant: Grant) -> Iterator[Complaint]:
         yield (key,), f"has no meaning for grant {grant.name}"
     if grant.provider and entry.get("provider") in PROVIDERS.keys() - {grant.provider}:
         yield ("grant",), f"is for provider {grant.provider} only"
-    if not grant.issues:
-        yield from (
-            ((key,), f"has no meaning for grant {grant.name}") for key in ("expect", "parameters") if key in entry
-        )
+    for key in sorted(grant.forbids & entry.keys()):
+        yield (key,), f"has no meaning for grant {grant.name}"
     if grant.discovers and "token_endpoint" in entry:
         yield (
             ("token_endpoint",),
@@ -189,13 +188,21 @@ def _expect(entry: Mapping[str, Any]) -> Iterator[Complaint]:
     # A key that is none of them is reported as unknown.
     if (expect := entry.get("expect")) == {}:
         yield ("expect",), "needs code, error or token"
-    token = _mapping(expect).get("token")
+    if isinstance(expect, dict) and "token" in expect and expect.keys() & {"code", "error"}:
+        yield ("expect", "token"), "has no meaning beside a refusal that is expected"
+
+
+def _token_check(entry: Mapping[str, Any], grant: Grant | None) -> Iterator[Complaint]:
+    token = _mapping(entry.get("expect")).get("token")
     if not isinstance(token, dict):
         return
-    if _mapping(expect).keys() & {"code", "error"}:
-        yield ("expect", "token"), "has no meaning beside a refusal that is expected"
-    if token.get("signature", True) is True and "token_endpoint" in entry:
-        yield ("expect", "token"), "needs signature: false, since token_endpoint leads to no keys, or the issuer"
+    if grant and not grant.issues and "expect" not in grant.forbids:
+        yield ("expect", "token"), f"has no meaning for grant {grant.name}"
+    if token.get("signature", True) is True:
+        if "token_endpoint" in entry:
+            yield ("expect", "token"), "needs signature: false, since token_endpoint leads to no keys, or the issuer"
+        elif grant and grant.endpoint:
+            yield ("expect", "token"), f"needs signature: false, since grant {grant.name} leads to no keys"
     least, most = _seconds(token.get("min_lifetime")), _seconds(token.get("max_lifetime"))
     if least is not None and most is not None and least > most:
         yield ("expect", "token", "min_lifetime"), "must not be longer than max_lifetime"

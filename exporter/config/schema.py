@@ -131,6 +131,13 @@ class ProofEntry(_presented({"client_secret", "certificate_password"})):  # type
         return None if expires is None else datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
 
 
+class CredentialEntry(ProofEntry):
+    """How the client proves who it is; or two ways, of which one shall replace the other."""
+
+    current: ProofEntry | None = Field(None, description="The credential in use.")
+    next: ProofEntry | None = Field(None, description="The one that shall replace it, tried beside it.")
+
+
 class TokenEntry(Strict):
     """What a token must stand that is issued; what is left out is not asked for."""
 
@@ -150,13 +157,6 @@ class TokenEntry(Strict):
     @field_serializer("min_lifetime", "max_lifetime", "clock_skew")
     def _show(self, seconds: float | None) -> str | None:
         return show_duration(seconds) if seconds else None
-
-
-class CredentialEntry(ProofEntry):
-    """How the client proves who it is; or two ways, of which one shall replace the other."""
-
-    current: ProofEntry | None = Field(None, description="The credential in use.")
-    next: ProofEntry | None = Field(None, description="The one that shall replace it, tried beside it.")
 
 
 class ExpectEntry(Strict):

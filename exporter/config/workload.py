@@ -5,7 +5,7 @@ from typing import Any
 
 from exporter.config.proofs import proofs_of
 from exporter.credentials.federated_assertion import VARIABLES
-from exporter.providers.entra import CLOUDS
+from exporter.providers.entra import AUTHORITY_HOSTS
 
 
 def completed(root: Any, environ: Mapping[str, str]) -> Any:
@@ -22,8 +22,8 @@ def _completed(target: Any, environ: Mapping[str, str]) -> Any:
     if "cloud" in target:
         found.pop("authority_host", None)
     host = found.get("authority_host", "").rstrip("/")
-    for cloud, known in CLOUDS.items():
-        if host == f"https://{known.host}" and "authority_host" not in target:
+    for cloud, known in AUTHORITY_HOSTS.items():
+        if host == known and "authority_host" not in target:
             found = {**found, "cloud": cloud}
             del found["authority_host"]
     return found | target

@@ -44,6 +44,7 @@ DEVICE_CODE = Grant(
     requires=frozenset({"client_id"}),
     allows=frozenset({"credential", "scope"}),
     discovers=True,
+    issues=False,
     min_timeout=MIN_TIMEOUT,
     reasons=frozenset(
         {

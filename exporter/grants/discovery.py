@@ -1,6 +1,6 @@
 """No token: the provider's metadata, as a client reads them first (OpenID Connect Discovery 1.0 section 4)."""
 
-from exporter.grants.metadata import ask_for_metadata
+from exporter.grants.metadata import PUBLIC, ask_for_metadata
 from exporter.interpret import incomplete
 from exporter.model import Attempt, Flow, Grant, Outcome
 
@@ -13,4 +13,4 @@ def steps(attempt: Attempt) -> Flow:
     return Outcome() if metadata.jwks_uri else incomplete()
 
 
-DISCOVERY = Grant(name="discovery", steps=steps, issues=False, discovers=True)
+DISCOVERY = Grant(name="discovery", steps=steps, discovers=True, issues=False, forbids=PUBLIC)

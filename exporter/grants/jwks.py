@@ -1,7 +1,7 @@
 """No token: the keys that the provider signs with, as whoever checks its tokens reads them (RFC 7517)."""
 
 from exporter.catalogue import KEYS_REASONS
-from exporter.grants.metadata import ask_for_metadata, get
+from exporter.grants.metadata import PUBLIC, ask_for_metadata, get
 from exporter.interpret import incomplete, judge_keys
 from exporter.model import Attempt, Flow, Grant, Outcome
 
@@ -17,4 +17,4 @@ def steps(attempt: Attempt) -> Flow:
     return judge_keys(answer)
 
 
-JWKS = Grant(name="jwks", steps=steps, issues=False, discovers=True, reasons=KEYS_REASONS)
+JWKS = Grant(name="jwks", steps=steps, discovers=True, reasons=KEYS_REASONS, issues=False, forbids=PUBLIC)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from exporter.catalogue import Reason, Stage
 from exporter.grants.metadata import get
+from exporter.grants.token_check import check_token
 from exporter.interpret import judge_managed_identity
 from exporter.model import Attempt, EnvironmentSecret, Flow, Grant, Local, Place, TokenEndpoint
 
@@ -37,7 +38,8 @@ def steps(attempt: Attempt) -> Flow:
     request = get(attempt, f"{target.endpoint.url}?{urlencode({'api-version': version} | named)}")
     request = replace(request, headers=(*request.headers, proof))
     answer = yield request
-    return judge_managed_identity(answer, request, target.expect, attempt.now)
+    outcome = judge_managed_identity(answer, request, target.expect, attempt.now)
+    return (yield from check_token(attempt, outcome, answer))
 
 
 MANAGED_IDENTITY = Grant(

@@ -20,6 +20,10 @@ def ask_for_metadata(
     return judge_metadata(answer, endpoint)
 
 
+PUBLIC = frozenset({"expect", "parameters", "reuse_connection"})
+"""Keys of the config that have no meaning for a grant which asks for no more than everybody may read."""
+
+
 def get(attempt: Attempt, url: str) -> TokenRequest:
     """A request of what everybody may read."""
     return TokenRequest(url=url, headers=headers(attempt), ca_file=attempt.target.ca_file)

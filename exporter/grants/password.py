@@ -59,7 +59,7 @@ def end(state: State, outcome: Outcome) -> State:
         return replace(state, refusals=MAX_REFUSALS, proven=False)
     if _is_refused(outcome):
         return replace(state, proven=False)
-    if outcome.success and outcome.refusal is None:
+    if outcome.issued or (outcome.success and outcome.refusal is None):
         return replace(state, refusals=0, proven=True)
     # An answer that never came may have been a refusal; but a password that was accepted before is believed.
     return replace(state, refusals=state.refusals - 1) if state.proven or _is_of_another_matter(outcome) else state

@@ -21,9 +21,8 @@ def ask_for_token(attempt: Attempt, own: Parameters, takes: frozenset[str] = fro
     request = replace(post(attempt, url, own), takes=takes)
     answer = yield request
     outcome = judge_token(answer, request, attempt.target.expect)
-    if outcome.success:
-        outcome = yield from check_token(attempt, outcome, answer)
-    return replace(outcome, renewed=renewed_token(answer))
+    checked = yield from check_token(attempt, outcome, answer)
+    return replace(checked, renewed=renewed_token(answer))
 
 
 def token_endpoint(attempt: Attempt) -> Generator[TokenRequest, Answer, str | Outcome]:

@@ -17,7 +17,7 @@ from exporter.interpret import (
     read_keys,
     verify,
 )
-from exporter.model import Answer, Attempt, Failure, Fault, Flow, Outcome, Secret, TokenCheck, TokenRequest
+from exporter.model import Answer, Attempt, Flow, Outcome, Secret, TokenCheck, TokenRequest
 
 JUST_NOW = 1.0
 """Seconds within which keys came so lately that asking again would bring the same."""
@@ -27,16 +27,16 @@ Findings = Generator[TokenRequest, Answer, Outcome | Reason | None]
 
 
 def check_token(attempt: Attempt, issued: Outcome, answer: Answer) -> Flow:
-    """The outcome of an answer that issued a token, which must stand what the target expects of it."""
+    """The outcome of an answer to a token request: a token that was issued must stand what the target expects of it."""
     check = attempt.target.expect.token
-    if check is None:
+    if check is None or not issued.success:
         return issued
     found: Outcome | Reason | None = judge_lifetime(issued.token_lifetime, check)
     if found is None and check.needs_jwt:
         found = yield from _check_jwt(attempt, check, issued_token(answer))
     if isinstance(found, Reason):
-        return replace(issued, failure=Failure(Category.TOKEN_INVALID, Fault(Stage.TOKEN, found)))
-    return found or issued
+        found = Outcome.failed(Category.TOKEN_INVALID, Stage.TOKEN, found)
+    return issued if found is None else replace(found, departures=issued.departures, issued=True)
 
 
 def _check_jwt(attempt: Attempt, check: TokenCheck, token: Secret) -> Findings:

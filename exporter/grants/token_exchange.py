@@ -2,6 +2,7 @@
 
 from exporter.catalogue import Reason, Stage
 from exporter.grants.request import post, stated, token_endpoint
+from exporter.grants.token_check import check_token
 from exporter.interpret import judge_exchange
 from exporter.model import Attempt, Flow, Grant, Outcome, Parameters
 
@@ -16,7 +17,8 @@ def steps(attempt: Attempt) -> Flow:
     own: Parameters = (("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), *stated(attempt, *_STATED))
     request = post(attempt, url, (*own, *attempt.secrets.items()))
     answer = yield request
-    return judge_exchange(answer, request, attempt.target.expect)
+    outcome = judge_exchange(answer, request, attempt.target.expect)
+    return (yield from check_token(attempt, outcome, answer))
 
 
 TOKEN_EXCHANGE = Grant(

@@ -14,15 +14,13 @@ from exporter.urls import host_of, url_problem
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 _ENDPOINTS = ("token_endpoint", "jwks_uri", "authorization_endpoint", "device_authorization_endpoint")
-_MTLS = "mtls_endpoint_aliases.token_endpoint"
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a provider's metadata say; '' is unsaid.
+    """What a provider's metadata say; '' is unsaid. `token_issuers` are those that its tokens may name.
 
-    OpenID Connect Discovery 1.0 section 3, RFC 8628 section 4, RFC 8705 section 5. `token_issuers` are those that its
-    tokens may name.
+    OpenID Connect Discovery 1.0 section 3, RFC 8628 section 4, RFC 8705 section 5.
     """
 
     issuer: str
@@ -45,9 +43,9 @@ def judge_metadata(answer: Answer, endpoint: TokenEndpoint | Issuer) -> Metadata
         # A mistyped issuer is far likelier than one that names itself wrongly; where none is typed, it does.
         category = Category.CONFIG if isinstance(endpoint, Issuer) else Category.PROTOCOL
         return Outcome.failed(category, Stage.OAUTH, Reason.ISSUER_MISMATCH)
-    stated = {**{name: document.get(name) for name in _ENDPOINTS}, _MTLS: _alias(document, "token_endpoint")}
-    named = {name: _url(url, endpoint) for name, url in stated.items()}
-    if not _hosts(endpoint, issuer).issuperset(host_of(url) for url in named.values() if url):
+    named = {name: _url(document.get(name), endpoint) for name in _ENDPOINTS}
+    hosts = _hosts(endpoint, issuer)
+    if not hosts.issuperset(host_of(url) for url in named.values() if url):
         return Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.FOREIGN_HOST)
     if not named["token_endpoint"]:
         return incomplete()
@@ -56,15 +54,9 @@ def judge_metadata(answer: Answer, endpoint: TokenEndpoint | Issuer) -> Metadata
         token_endpoint=named["token_endpoint"],
         jwks_uri=named["jwks_uri"],
         device_authorization_endpoint=named["device_authorization_endpoint"],
-        mtls_token_endpoint=named[_MTLS],
+        mtls_token_endpoint=_alias(document, endpoint, hosts),
         token_issuers=tuple(_token_issuers(issuer, endpoint, document)),
     )
-
-
-def _alias(document: Mapping[str, Any], name: str) -> object:
-    """Where an endpoint is for those who show a certificate (RFC 8705 section 5)."""
-    aliases = document.get("mtls_endpoint_aliases")
-    return aliases.get(name) if isinstance(aliases, dict) else None
 
 
 def incomplete() -> Outcome:
@@ -101,6 +93,16 @@ def _token_issuers(issuer: str, endpoint: TokenEndpoint | Issuer, document: Mapp
         yield stated
     if isinstance(endpoint, TokenEndpoint):
         yield from (other.replace(TENANT_ID, _tenant(issuer, endpoint)) for other in endpoint.token_issuers)
+
+
+def _alias(document: Mapping[str, Any], endpoint: TokenEndpoint | Issuer, hosts: frozenset[str]) -> str:
+    """Where tokens are asked for by those who show a certificate; at a stranger's host it counts as unsaid.
+
+    Hardly anybody asks there, so that a host which is not believed is no reason to believe nothing.
+    """
+    aliases = document.get("mtls_endpoint_aliases")
+    url = _url(aliases.get("token_endpoint"), endpoint) if isinstance(aliases, dict) else ""
+    return url if url and host_of(url) in hosts else ""
 
 
 def _url(stated: object, endpoint: TokenEndpoint | Issuer) -> str:

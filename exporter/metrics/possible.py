@@ -14,7 +14,7 @@ _ANSWERED = frozenset({(Stage.OAUTH, Reason.REFUSED), (Stage.OAUTH, Reason.ERROR
 _OF_SOME = frozenset().union(
     METADATA_REASONS, MUTUAL_TLS_FAULTS, TOKEN_CHECK_REASONS, *(grant.reasons for grant in GRANTS.values())
 )
-"""Failures that only some targets can come to."""
+"""Failures that only some targets can come to; others meet them by surprise, if at all."""
 
 
 def possible_faults(target: Target) -> Iterator[tuple[Stage, Reason]]:
@@ -25,8 +25,13 @@ def possible_faults(target: Target) -> Iterator[tuple[Stage, Reason]]:
         own |= METADATA_REASONS
     if target.expect.token is not None:
         own |= TOKEN_CHECK_REASONS
-    if any(each and METHODS[each.method].mutual_tls for each in (target.credential, target.next_credential)):
+    if _shows_certificate(target):
         own |= MUTUAL_TLS_FAULTS
     impossible = _ANSWERED | (_OF_SOME - own)
     for stage, reasons in REASONS.items():
         yield from ((stage, reason) for reason in reasons if (stage, reason) not in impossible)
+
+
+def _shows_certificate(target: Target) -> bool:
+    credentials = (target.credential, target.next_credential)
+    return any(credential and METHODS[credential.method].mutual_tls for credential in credentials)

@@ -104,9 +104,9 @@ class Recorder:
             child(self._families.certificate_expiry, name).set(result.exchange.certificate_expiry)
         if result.evidence.clock_difference is not None:
             child(self._families.clock_skew, name).set(result.evidence.clock_difference)
+        self._credentials.record(result)
         if outcome.signing_keys is not None:
             self._record_keys(name, outcome.signing_keys, result.started_at)
-        self._credentials.record(result)
         if outcome.success:
             self._record_success(result)
         else:

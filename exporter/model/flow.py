@@ -100,7 +100,7 @@ class Grant:
     `NAME_env`. Keys of the provider that it `waives` need not be stated; `provider` is the only one that has it.
     `endpoint` is where it asks, in place of the provider's, and what it presents there, as the environment tells. With
     `discovers` its endpoints stand in metadata. `warning` is for whoever uses it; seconds. `reasons` are faults of its
-    own. It `issues` a token, unless it only looks at what there is.
+    own. One that `issues` no token has none to check, and keys that targets of any grant may have it `forbids`.
     """
 
     name: str
@@ -119,6 +119,7 @@ class Grant:
     warning: str = ""
     reasons: frozenset[tuple[Stage, Reason]] = frozenset()
     issues: bool = True
+    forbids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,14 +45,16 @@ class Failure:
 class Outcome:
     """What one attempt came to: success where `failure` is None. Token lifetime in seconds.
 
-    `renewed` is the refresh token that came in the place of the one presented, until it is kept.
-    `signing_keys` are the ids of those that a provider has, where it was asked for them.
+    `signing_keys` are the ids of those that a provider has, where it was asked for them. `issued`: the attempt failed
+    although a token came, which did not stand its checks. `renewed` is the refresh token that came in the place of the
+    one presented, until it is kept.
     """
 
     failure: Failure | None = None
     refusal: ErrorResponse | None = None
     token_lifetime: float | None = None
     signing_keys: frozenset[str] | None = None
+    issued: bool = False
     departures: tuple[Departure, ...] = ()
     renewed: Secret | None = None
 

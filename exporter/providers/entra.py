@@ -44,6 +44,8 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
     }
 )
 
+AUTHORITY_HOSTS: Mapping[str, str] = MappingProxyType({name: f"https://{cloud.host}" for name, cloud in CLOUDS.items()})
+
 _REGIONAL_GRANTS = frozenset({"client_credentials", "none"})
 
 

@@ -337,6 +337,12 @@ PROVIDED = [
     ),
     pytest.param(
         EXPECT,
+        "grant: device_code\n    client_id: a\n    expect: {token: {}}",
+        "19: targets[2].expect.token: has no meaning for grant device_code",
+        id="token of a device",
+    ),
+    pytest.param(
+        EXPECT,
         "grant: jwks\n    parameters: {a: b}",
         "18: targets[2].parameters: has no meaning for grant jwks",
         id="parameters of nothing",

@@ -92,7 +92,7 @@ def answering(posts: ScriptedSend) -> Send:
 
 
 def emitted() -> list[Metric]:
-    """What a real exporter has after a success, a refusal, a reset, with either credential, and a rollover of keys."""
+    """What a real exporter has of a target with two credentials after a success, a refusal and a reset; and of keys."""
 
     async def probe() -> list[Metric]:
         clock = VirtualClock(asyncio.get_running_loop(), 1_700_000_000.0)

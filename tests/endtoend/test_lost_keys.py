@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from fakes import FakeClock, settle
+from fakes import FakeClock, make_prober, settle
 from processes import PATIENCE, ROOT
 from servers import application
 
@@ -14,10 +14,7 @@ from exporter.clock import SystemClock
 from exporter.config import parse_config
 from exporter.exporter import Exporter
 from exporter.model import Answer, Config, TokenRequest
-from exporter.probe import Prober
-from exporter.secrets import Keyring
 from exporter.simulator import Scenario, Simulator, parse_scenario
-from exporter.state import Keeper
 from exporter.transport import Transport
 
 INTERVAL = 120.0
@@ -115,11 +112,7 @@ async def running(scenario: Scenario) -> AsyncIterator[Bench]:
             finally:
                 answered.set()
 
-        ids = iter(range(1_000_000))
-        prober = Prober(
-            send=send, read=Keyring().read, hold=Keeper(clock).hold, clock=clock, new_id=lambda: f"request-{next(ids)}"
-        )
-        exporter = Exporter(config, prober, clock)
+        exporter = Exporter(config, make_prober(send, clock), clock)
         task = asyncio.create_task(exporter.run())
         try:
             yield Bench(exporter, clock, answered)

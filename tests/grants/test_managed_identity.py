@@ -155,11 +155,24 @@ async def test_a_token_without_an_end_is_a_token() -> None:
     assert result.outcome == Outcome()
 
 
+async def test_its_token_may_be_checked_but_for_its_signature() -> None:
+    """Nobody says where its keys are."""
+    result, _ = await probed(issued(), "expect: {token: {signature: false, min_lifetime: 2h}}")
+
+    short = Outcome.failed(Category.TOKEN_INVALID, Stage.TOKEN, Reason.LIFETIME_TOO_SHORT)
+    assert result.outcome.failure == short.failure
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ("provider: entra", "provider: oidc\n    issuer: https://a", "is for provider entra only"),
         ("resource: https://management.azure.com/", "ca_file: x", "is required for grant managed_identity"),
+        (
+            "grant: managed_identity",
+            "grant: managed_identity\n    expect: {token: {}}",
+            "needs signature: false, since grant managed_identity leads to no keys",
+        ),
         (
             "grant: managed_identity",
             "grant: managed_identity\n    scope: x",

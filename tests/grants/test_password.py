@@ -32,6 +32,7 @@ from exporter.model import (
     Secret,
     State,
     Target,
+    TokenCheck,
     TokenResponse,
     TransportFailure,
 )
@@ -176,6 +177,17 @@ async def test_a_password_that_was_accepted_before_is_believed(answer: Answer, t
     for _ in range(5):
         await probed(make_prober(send, FakeClock()), user(state=tmp_path / "state"), 2)
 
+    assert len(send.requests) == 10
+
+
+async def test_a_token_that_does_not_stand_its_checks_speaks_for_the_password_all_the_same() -> None:
+    """It was accepted, or there would be no token."""
+    send = ScriptedSend([token()])
+    target = user(expect=Expectation(token=TokenCheck(signature=False, min_lifetime=7200.0)))
+
+    outcomes = await probed(make_prober(send, FakeClock()), target, 10)
+
+    assert not any(outcome.success for outcome in outcomes)
     assert len(send.requests) == 10
 
 

@@ -9,7 +9,18 @@ from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, to
 
 from exporter.catalogue import Category, Reason, Stage
 from exporter.config import parse_config
-from exporter.model import Config, InlineSecret, Outcome, Parameters, ProbeResult, Secret, Target, TokenResponse
+from exporter.model import (
+    Config,
+    Expectation,
+    InlineSecret,
+    Outcome,
+    Parameters,
+    ProbeResult,
+    Secret,
+    Target,
+    TokenCheck,
+    TokenResponse,
+)
 
 ASSERTION = InlineSecret(Secret("assertion-zQ1"))
 SUBJECT, ACTOR = InlineSecret(Secret("subject-zQ2")), InlineSecret(Secret("actor-zQ3"))
@@ -117,6 +128,15 @@ async def test_an_exchange_that_does_not_say_what_it_issued_fails(stated: object
     result, _ = await probed(EXCHANGE, exchanged(issued_token_type=stated))
 
     assert result.outcome == Outcome.failed(Category.PROTOCOL, Stage.TOKEN, Reason.ISSUED_TYPE_MISSING)
+
+
+async def test_what_an_exchange_issued_may_be_checked() -> None:
+    """As any token; it is good for a minute."""
+    target = replace(EXCHANGE, expect=Expectation(token=TokenCheck(signature=False, min_lifetime=61.0)))
+    result, _ = await probed(target, exchanged())
+
+    short = Outcome.failed(Category.TOKEN_INVALID, Stage.TOKEN, Reason.LIFETIME_TOO_SHORT)
+    assert result.outcome == replace(short, issued=True)
 
 
 async def test_a_refused_exchange_is_judged_as_any_refusal() -> None:

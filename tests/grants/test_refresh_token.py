@@ -16,10 +16,12 @@ from exporter.model import (
     Answer,
     Config,
     Credential,
+    Expectation,
     InlineSecret,
     Outcome,
     Secret,
     Target,
+    TokenCheck,
     TokenRequest,
     TokenResponse,
 )
@@ -76,6 +78,18 @@ async def test_each_token_is_presented_once(tmp_path: Path) -> None:
 
     assert all(result.outcome.success for result in results)
     assert server.presented == [SEED, *(f"{SEED}-{n}" for n in range(1, 7))]
+
+
+async def test_a_token_that_does_not_stand_its_checks_is_spent_all_the_same(tmp_path: Path) -> None:
+    """What came in its place is what is left."""
+    server = Rotating(expires_in=60)
+    target = session(tmp_path, expect=Expectation(token=TokenCheck(signature=False, min_lifetime=600.0)))
+
+    results = [await fresh(server).probe(target) for _ in range(3)]
+
+    reasons = [result.outcome.failure and result.outcome.failure.fault.reason for result in results]
+    assert reasons == [Reason.LIFETIME_TOO_SHORT] * 3
+    assert server.presented == [SEED, f"{SEED}-1", f"{SEED}-2"]
 
 
 async def test_probers_of_two_processes_take_turns(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Tokens that are checked after they were issued: which keys they are held against, and what is told."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -220,7 +221,7 @@ async def test_keys_that_cannot_be_had_fail_as_any_request_does(
 
     result = await bench.probe()
 
-    assert result.outcome == outcome
+    assert result.outcome == replace(outcome, issued="/token" in bench.provider.asked)
     assert result.evidence.endpoint == f"{ISSUER}/{told}"
 
 
@@ -293,7 +294,8 @@ async def test_no_lifetime_is_no_lifetime() -> None:
     bench = Bench(TokenCheck(signature=False, min_lifetime=600.0))
     bench.provider.token, bench.provider.stated = "opaque", {"token_type": "Bearer"}
 
-    assert (await bench.probe()).outcome == Outcome.failed(Category.TOKEN_INVALID, Stage.TOKEN, Reason.CLAIM_MISSING)
+    untold = Outcome.failed(Category.TOKEN_INVALID, Stage.TOKEN, Reason.CLAIM_MISSING)
+    assert (await bench.probe()).outcome == replace(untold, issued=True)
 
 
 async def test_a_refusal_is_not_checked_any_further() -> None:

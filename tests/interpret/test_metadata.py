@@ -64,6 +64,25 @@ def test_a_strangers_host_is_not_believed(name: str, host: str) -> None:
     assert outcome == Outcome.failed(Category.PROTOCOL, Stage.OAUTH, Reason.FOREIGN_HOST)
 
 
+@pytest.mark.parametrize(
+    ("aliases", "found"),
+    [
+        ({"token_endpoint": "https://sso.example:8443/token"}, "https://sso.example:8443/token"),
+        ({"token_endpoint": "https://evil.example/token"}, ""),
+        ({"token_endpoint": "http://sso.example/token"}, ""),
+        ({"token_endpoint": 7}, ""),
+        ({}, ""),
+        ("text", ""),
+        (None, ""),
+    ],
+)
+def test_who_shows_a_certificate_may_be_sent_elsewhere_but_to_no_stranger(aliases: object, found: str) -> None:
+    """RFC 8705 section 5; all others have no reason to mind."""
+    metadata = judge(document(mtls_endpoint_aliases=aliases))
+    assert isinstance(metadata, Metadata)
+    assert metadata.mtls_token_endpoint == found
+
+
 def test_other_urls_may_lead_anywhere() -> None:
     """Entra's userinfo_endpoint is Microsoft Graph's."""
     assert isinstance(judge(document(userinfo_endpoint="https://graph.example/userinfo")), Metadata)
