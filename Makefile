@@ -6,7 +6,7 @@ SHOTS  := dashboards/screenshots
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --upgrade --generate-hashes \
   --no-emit-index-url --custom-compile-command='make lock'
 
-.PHONY: demo test lint format rules dashboards screenshots replay bench image kubernetes lock clean
+.PHONY: demo test lint format rules dashboards screenshots replay bench image kubernetes lock sbom audit clean
 
 demo: $(VENV)/.run
 	$(BIN)/aadsts-exporter demo $(ARGS)
@@ -63,6 +63,23 @@ lock: $(VENV)/.release
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
 	  | $(LOCK) - --output-file locks/build.txt
 
+# dist/sbom.json: what the image holds, installed out of the lock, with licences and who needs whom (CycloneDX).
+sbom: $(VENV)/.release
+	rm -rf build/sbom && mkdir -p build dist
+	$(PYTHON) -m venv --without-pip build/sbom
+	$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --require-hashes --only-binary=:all: --requirement locks/run.txt
+	$(BIN)/python -m pip --python build/sbom/bin/python install --quiet --no-deps .
+	version=$$(build/sbom/bin/aadsts-exporter --version | cut --delimiter=' ' --fields=2) \
+	  && sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml >build/pyproject.toml
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/cyclonedx-py environment --output-reproducible --validate \
+	  --pyproject build/pyproject.toml --output-file dist/sbom.json build/sbom/bin/python
+
+# Known vulnerabilities of what is locked. Strict: where the advisory service is not in reach, this fails.
+audit: $(VENV)/.release
+	$(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+	  --requirement locks/run.txt --requirement locks/build.txt \
+	  || { echo 'audit: vulnerable, or not audited: see the line above'; exit 1; }
+
 $(VENV)/.run: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
@@ -77,4 +94,4 @@ $(VENV)/.release: $(VENV)/.run
 	touch $@
 
 clean:
-	rm -rf $(VENV) tests/foreign/.venv tests/foreign/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist tests/foreign/.venv tests/foreign/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

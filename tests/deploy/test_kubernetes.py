@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -32,9 +33,9 @@ Resource = dict[str, Any]
 
 
 @cache
-def built(overlay: str) -> str:
+def built(overlay: str, manifests: Path = MANIFESTS) -> str:
     """What kustomize makes of an overlay."""
-    command = [require_kubectl(), "kustomize", str(MANIFESTS / overlay)]
+    command = [require_kubectl(), "kustomize", str(manifests / overlay)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
@@ -235,6 +236,21 @@ def test_the_whole_config_is_good(tmp_path: Path) -> None:
     assert run("check", f"--config.file={config}").stderr == f"{config}: target contoso-graph: {problem}\n"
 
 
+def test_the_overlay_of_the_docs_is_one(tmp_path: Path) -> None:
+    """With a config of one's own, and an image."""
+    (overlay,) = re.findall("```yaml\n(.*?)```", (ROOT / "docs/install.md").read_text(), re.DOTALL)
+    shutil.copytree(MANIFESTS, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours/kustomization.yaml").write_text(overlay)
+    (tmp_path / "ours/config.yaml").write_text("targets: [] # ours\n")
+    made = built("ours", tmp_path)
+
+    assert f"image: registry.example/aadsts-exporter:{__version__}\n" in made
+    assert "targets: [] # ours" in made
+    for resource in yaml.safe_load_all(made):
+        check(resource, RELEASES[-1])
+
+
 def test_shards_are_as_many_as_they_believe() -> None:
     """And their pods get names that end in a number, by a service without an address."""
     workload = named("sharded", "StatefulSet")
@@ -254,6 +270,22 @@ def test_prometheus_calls_the_job_as_the_rules_do() -> None:
     assert f'job="{relabelled["replacement"]}"' in rules
     assert relabelled["targetLabel"] == "job"
     assert endpoint["interval"] == scraped["global"]["scrape_interval"]
+
+
+def test_the_config_of_a_workload_is_good(tmp_path: Path) -> None:
+    """With the environment that the webhook makes of the account's annotations."""
+    annotations = named("workload-identity", "ServiceAccount")["metadata"]["annotations"]
+    assertion = tmp_path / "assertion"
+    assertion.write_text("eyJhbGciOiJub25lIn0.e30.c2lnbmVk")
+    environment = {
+        "AZURE_CLIENT_ID": annotations["azure.workload.identity/client-id"],
+        "AZURE_TENANT_ID": annotations["azure.workload.identity/tenant-id"],
+        "AZURE_FEDERATED_TOKEN_FILE": str(assertion),
+    }
+    config = f"--config.file={MANIFESTS / 'workload-identity/config.yaml'}"
+
+    assert run("check", config, environment=environment).stderr == ""
+    assert "or in AZURE_CLIENT_ID" in run("check", config).stderr
 
 
 def test_a_workload_with_an_identity_has_no_other() -> None:
