@@ -108,7 +108,8 @@ def protect(path: Path | None) -> Protection | list[Problem]:
 
 
 @asynccontextmanager
-async def _prober(clock: Clock) -> AsyncIterator[Prober]:
+async def real_prober(clock: Clock) -> AsyncIterator[Prober]:
+    """A prober that reads real secrets and asks real servers, while the block runs."""
     async with Transport(clock) as transport:
         prober = Prober(
             send=transport.send, read=Keyring().read, hold=Keeper(clock).hold, clock=clock, new_id=lambda: str(uuid4())
@@ -139,7 +140,7 @@ async def serve(
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     clock = SystemClock()
-    async with _prober(clock) as prober:
+    async with real_prober(clock) as prober:
         exporter = Exporter(
             config,
             prober,
@@ -205,7 +206,7 @@ async def once(config: Config, targets: Sequence[Target]) -> list[ProbeResult]:
     """Probes each of these targets once, with its next credential too, as many at a time as the config allows."""
     places = asyncio.Semaphore(config.concurrency)
 
-    async with _prober(SystemClock()) as prober:
+    async with real_prober(SystemClock()) as prober:
 
         async def probe(target: Target) -> ProbeResult:
             async with places:
