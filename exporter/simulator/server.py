@@ -18,7 +18,7 @@ from exporter.simulator.directory import CONTOSO, Tenant
 from exporter.simulator.keys import SigningKey
 from exporter.simulator.refusals import Ids, Reply, refuse
 from exporter.simulator.scenario import Endpoint, Play, Scenario
-from exporter.simulator.token_service import TOKEN_LIFETIME, Asked, Issued, client_id_of, decide
+from exporter.simulator.token_service import TOKEN_LIFETIME, Asked, Issued, authorize_device, client_id_of, decide
 
 Right = Callable[[Ids], Reply]
 """The answer that a request gets where no scenario decides."""
@@ -47,17 +47,22 @@ class Simulator:
         app = web.Application()
         app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token)
         app.router.add_get("/{tenant}/oauth2/v2.0/token", self._wrong_method)
+        app.router.add_post("/{tenant}/oauth2/v2.0/devicecode", self._device_code)
         app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", self._metadata)
         app.router.add_get("/{tenant}/discovery/v2.0/keys", self._keys)
         return app
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked(
-            tenant=request.match_info["tenant"],
-            form=await _form(request),
-            authorization=request.headers.get("Authorization", ""),
-        )
+        asked = await _asked(request)
         return await self._answer(request, "token", self._names(asked), lambda ids: self._decide(asked, request, ids))
+
+    async def _device_code(self, request: web.Request) -> web.StreamResponse:
+        asked = await _asked(request)
+        where = f"{request.scheme}://{request.host}/devicelogin"
+        names = self._names(asked)
+        return await self._answer(
+            request, "devicecode", names, lambda ids: authorize_device(asked, self.tenant, ids, where)
+        )
 
     async def _wrong_method(self, request: web.Request) -> web.StreamResponse:
         ids = self._ids(request)
@@ -89,6 +94,7 @@ class Simulator:
             "issuer": self._issuer(request),
             "token_endpoint": f"{base}/oauth2/v2.0/token",
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
             "jwks_uri": f"{base}/discovery/v2.0/keys",
             "id_token_signing_alg_values_supported": ["RS256"],
             "response_types_supported": ["code"],
@@ -167,6 +173,14 @@ class Simulator:
 
     def _elapsed(self) -> float:
         return self.clock.monotonic() - self._started
+
+
+async def _asked(request: web.Request) -> Asked:
+    return Asked(
+        tenant=request.match_info["tenant"],
+        form=await _form(request),
+        authorization=request.headers.get("Authorization", ""),
+    )
 
 
 def _tenant_of(request: web.Request) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_plus, urlsplit
 
+from exporter.simulator import devices
 from exporter.simulator.directory import RegisteredClient, Tenant
 from exporter.simulator.refusals import Ids, Reply, refuse
 
@@ -67,9 +68,26 @@ def decide(asked: Asked, tenant: Tenant, ids: Ids) -> Issued | Reply:
     refusal = _refuse_client(client, presented, values, ids)
     if refusal is not None:
         return refusal
+    if "device_code" in values and _GRANT_PARAMETERS[values["grant_type"]] == "device_code":
+        return devices.poll(values["device_code"], ids)
     if _GRANT_PARAMETERS[values["grant_type"]] is not None:
         return refuse("AADSTS9002313", ids, detail="The code, token or assertion presented is malformed.")
     return _audience(client, values, tenant, ids)
+
+
+def authorize_device(asked: Asked, tenant: Tenant, ids: Ids, verification_uri: str) -> Reply:
+    """A device code for whoever is registered, else the refusal that Entra gives."""
+    values = dict(asked.form)
+    refusal = _refuse_place(asked, tenant, ids)
+    if refusal is not None:
+        return refusal
+    missing = next((name for name in ("client_id", "scope") if not values.get(name)), None)
+    if missing is not None:
+        return _missing(missing, ids)
+    client = tenant.clients.get(values["client_id"])
+    if client is None or client.disabled:
+        return refuse("AADSTS700016" if client is None else "AADSTS7000112", ids)
+    return devices.issue(ids, verification_uri)
 
 
 def client_id_of(asked: Asked) -> str:
@@ -77,7 +95,7 @@ def client_id_of(asked: Asked) -> str:
     return _presented(asked, dict(asked.form)).client_id
 
 
-def _refuse_form(asked: Asked, tenant: Tenant, values: Mapping[str, str], ids: Ids) -> Reply | None:
+def _refuse_place(asked: Asked, tenant: Tenant, ids: Ids) -> Reply | None:
     shared = asked.tenant.lower() in _SHARED_TENANTS
     if not shared and not _TENANT.fullmatch(asked.tenant):
         return refuse("AADSTS900023", ids)
@@ -86,13 +104,20 @@ def _refuse_form(asked: Asked, tenant: Tenant, values: Mapping[str, str], ids: I
     repeated = [name for name, count in Counter(name for name, _ in asked.form).items() if count > 1]
     if repeated:
         return refuse("AADSTS90004", ids, detail="A parameter stands twice in the request.")
+    return None
+
+
+def _refuse_form(asked: Asked, tenant: Tenant, values: Mapping[str, str], ids: Ids) -> Reply | None:
+    refusal = _refuse_place(asked, tenant, ids)
+    if refusal is not None:
+        return refusal
     if not values.get("grant_type"):
         return _missing("grant_type", ids)
     if not _presented(asked, values).client_id:
         return _missing("client_id", ids)
     if values["grant_type"] not in _GRANT_PARAMETERS:
         return refuse("AADSTS70003", ids)
-    if shared and values["grant_type"] == "client_credentials":
+    if asked.tenant.lower() in _SHARED_TENANTS and values["grant_type"] == "client_credentials":
         return refuse("AADSTS9001023", ids)
     granted = _GRANT_PARAMETERS[values["grant_type"]]
     return _missing(granted, ids) if granted and granted not in values else None
