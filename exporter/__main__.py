@@ -8,6 +8,7 @@ import os
 import shlex
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -18,15 +19,13 @@ from exporter.config import json_schema, load_config
 from exporter.document import Problem
 from exporter.drill import drill_problem
 from exporter.explain import as_fields, explain_text, explain_word
-from exporter.model import Config, Target, Unreadable
+from exporter.inspection import inspect
+from exporter.model import Config
 from exporter.report import fields
 from exporter.rules import Settings, render
-from exporter.secrets import Keyring
 from exporter.shard import Shard, ordinal
 from exporter.simulator import QUIET, Scenario, load_scenario
-from exporter.state import state_problem
 from exporter.terminal import console, live_status, print_explanation, print_results
-from exporter.transport import load_authorities
 from exporter.web import Protection
 
 FAILED = 1
@@ -134,29 +133,16 @@ def _demo(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     config = _load(options.config)
     _protection(options)
-    problems = [f"target {target.name}: {problem}" for target in config.targets for problem in _unusable(target)]
-    if problems:
+    found = {target.name: inspect(target, time.time()) for target in config.targets}
+    if problems := [f"target {name}: {problem}" for name, findings in found.items() for problem in findings.problems]:
         raise _UsageError("\n".join(f"{options.config}: {problem}" for problem in problems))
     for target in config.targets:
         print(f"{target.name}: {target.grant} at {target.endpoint.url}, every {target.interval:g} s")
-    for warning in config.warnings:
+    unwise = (f"target {name}: {warning}" for name, findings in found.items() for warning in findings.warnings)
+    for warning in (*config.warnings, *unwise):
         print(f"warning: {warning}")
     print(f"{options.config}: {len(config.targets)} targets, no problem found")
     return 0
-
-
-def _unusable(target: Target) -> list[str]:
-    problems = []
-    if target.credential is not None and isinstance(secret := Keyring().read(target.credential.source), Unreadable):
-        problems.append(f"its secret cannot be read: {secret.problem}")
-    for name, source in target.secrets:
-        if isinstance(presented := Keyring().read(source), Unreadable):
-            problems.append(f"its {name} cannot be read: {presented.problem}")
-    if target.state_file is not None and (problem := state_problem(target.state_file)):
-        problems.append(f"its state_file is of no use: {problem}")
-    if target.ca_file is not None and isinstance(authorities := load_authorities(target.ca_file), Unreadable):
-        problems.append(f"its ca_file is of no use: {authorities.problem}")
-    return problems
 
 
 def _once(options: argparse.Namespace) -> int:
