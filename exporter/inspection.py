@@ -41,8 +41,8 @@ def inspect(target: Target, now: float) -> Findings:
 
 def _problems(target: Target, now: float) -> Iterator[str]:
     for credential in _credentials(target):
-        of = "" if credential.label == CURRENT else f" of the {credential.label} credential"
-        yield from (problem + of for problem in _credential_problems(credential, now))
+        whose = "its" if credential.label == CURRENT else f"its {credential.label}"
+        yield from (f"{whose} {problem}" for problem in _credential_problems(credential, now))
     for name, source in target.secrets:
         if isinstance(presented := Keyring().read(source), Unreadable):
             yield f"its {name} cannot be read: {presented.problem}"
@@ -55,10 +55,10 @@ def _problems(target: Target, now: float) -> Iterator[str]:
 def _credential_problems(credential: Credential, now: float) -> Iterator[str]:
     read = fitting(credential, Keyring().read(credential.source))
     if isinstance(read, Unreadable):
-        yield f"its secret cannot be read: {read.problem}"
+        yield f"secret cannot be read: {read.problem}"
         return
     if credential.expires is not None and credential.expires <= now:
-        yield f"its secret ended at {_moment(credential.expires)}, as the config says"
+        yield f"secret ended at {_moment(credential.expires)}, as the config says"
     if isinstance(read.proof, Certificate):
         yield from _certificate_problems(read.proof, now)
     elif isinstance(credential.source, AssertionSource):
@@ -68,15 +68,15 @@ def _credential_problems(credential: Credential, now: float) -> Iterator[str]:
 def _certificate_problems(certificate: Certificate, now: float) -> Iterator[str]:
     begins = x509.load_der_x509_certificate(certificate.chain[0]).not_valid_before_utc.timestamp()
     if certificate.expires <= now:
-        yield f"its certificate ended at {_moment(certificate.expires)}"
+        yield f"certificate ended at {_moment(certificate.expires)}"
     if begins > now:
-        yield f"its certificate begins at {_moment(begins)}; is the clock of this machine right?"
+        yield f"certificate begins at {_moment(begins)}; is the clock of this machine right?"
 
 
 def _assertion_problems(assertion: Secret, now: float) -> Iterator[str]:
     ends = (claims_of(assertion) or {}).get("exp")
     if isinstance(ends, int | float) and ends <= now:
-        yield f"its assertion ended at {_moment(ends)}; whoever writes the file has stopped renewing it"
+        yield f"assertion ended at {_moment(ends)}; whoever writes the file has stopped renewing it"
 
 
 def _warnings(target: Target) -> Iterator[str]:

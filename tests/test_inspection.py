@@ -84,7 +84,7 @@ def test_the_next_credential_is_looked_at_too() -> None:
     ended = Credential("client_secret_post", InlineSecret(Secret("x")), expires=NOW.timestamp() - 60, label=NEXT)
 
     assert seen(make_target(next_credential=ended)).problems == (
-        "its secret ended at 2029-12-31 23:59 UTC, as the config says of the next credential",
+        "its next secret ended at 2029-12-31 23:59 UTC, as the config says",
     )
 
 
