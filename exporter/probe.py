@@ -142,7 +142,7 @@ class Prober:
         attempt, state = begun
         async with holding:
             result = await self._make(attempt, within)
-            problem = await held.keep(memory.end(state, result.outcome))
+            problem = await held.keep(memory.end(state, result))
         if problem is None:
             return replace(result, outcome=replace(result.outcome, renewed=None))
         outcome = _failed(_unusable(problem))

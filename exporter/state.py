@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from errno import ENOSPC
@@ -49,18 +49,20 @@ class Keeper:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._in_memory: defaultdict[str, _InMemory] = defaultdict(_InMemory)
-        self._files: dict[str, StateFile] = {}
+        self._turns: defaultdict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._in_memory: defaultdict[Hashable, _InMemory] = defaultdict(_InMemory)
+        self._files: dict[Path, StateFile] = {}
 
     @asynccontextmanager
     async def hold(self, target: Target) -> AsyncIterator["_InMemory | StateFile | Unreadable"]:
         """Waits until no other attempt, here or in another process, has what the target remembers."""
-        async with self._turns[target.name]:
+        # Not by name: a target that a new config calls otherwise is still the same account.
+        account = target.state_file or (target.endpoint.url, target.arguments)
+        async with self._turns[account]:
             if target.state_file is None:
-                yield self._in_memory[target.name]
+                yield self._in_memory[account]
                 return
-            file = self._files.setdefault(target.name, StateFile(target.state_file))
+            file = self._files.setdefault(target.state_file, StateFile(target.state_file))
             problem = await self._open(file, self._clock.monotonic() + target.timeout)
             try:
                 yield problem or file

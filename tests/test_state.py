@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes import make_target
@@ -22,8 +21,8 @@ OLD = State(fingerprint="a:b", refresh_token=Secret("old-zQ6"))
 NEW = State(fingerprint="a:b", refresh_token=Secret('new-zQ6"\\ü'), refusals=2, proven=True)
 
 
-def target(path: Path, **changes: Any) -> Target:
-    return make_target(grant="refresh_token", state_file=path, **changes)
+def target(path: Path, **changes: object) -> Target:
+    return make_target("session", **({"grant": "refresh_token", "state_file": path} | changes))
 
 
 def kept(path: Path) -> State | Unreadable:

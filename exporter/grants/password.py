@@ -12,7 +12,7 @@ from exporter.catalogue import Category, Reason, Stage, code_entry
 from exporter.fingerprints import fingerprint, matches
 from exporter.grants.request import ask_for_token, stated
 from exporter.interpret import categorize
-from exporter.model import Attempt, Flow, Grant, Memory, Outcome, Secret, State, Unsent
+from exporter.model import Attempt, Flow, Grant, Memory, Outcome, ProbeResult, Secret, State, Unsent
 
 MAX_REFUSALS = 3
 """Requests that may leave with one wrong password: Entra locks an account at ten, Active Directory often at five."""
@@ -53,8 +53,12 @@ def begin(attempt: Attempt, state: State) -> tuple[Attempt, State] | Unsent:
     return attempt, replace(state, refusals=state.refusals + 1)
 
 
-def end(state: State, outcome: Outcome) -> State:
+def end(state: State, result: ProbeResult) -> State:
     """Takes the count back unless the password was refused, or may have been."""
+    outcome = result.outcome
+    if not _is_presented(result):
+        # Metadata or keys decided: the password was not sent, or brought a token.
+        return replace(state, refusals=state.refusals - 1)
     if not _LOCKED.isdisjoint(_codes(outcome)):
         return replace(state, refusals=MAX_REFUSALS, proven=False)
     if _is_refused(outcome):
@@ -63,6 +67,12 @@ def end(state: State, outcome: Outcome) -> State:
         return replace(state, refusals=0, proven=True)
     # An answer that never came may have been a refusal; but a password that was accepted before is believed.
     return replace(state, refusals=state.refusals - 1) if state.proven or _is_of_another_matter(outcome) else state
+
+
+def _is_presented(result: ProbeResult) -> bool:
+    """Whether the request that decided the outcome held the password."""
+    form = result.request.form if result.request else None
+    return any(name == "password" for name, _ in form or ())
 
 
 def _is_refused(outcome: Outcome) -> bool:

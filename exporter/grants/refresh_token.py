@@ -9,7 +9,7 @@ from dataclasses import replace
 from exporter.catalogue import Reason, Stage
 from exporter.fingerprints import fingerprint, matches
 from exporter.grants.request import ask_for_token, stated
-from exporter.model import Attempt, Flow, Grant, Memory, Outcome, Parameters, State, Unsent
+from exporter.model import Attempt, Flow, Grant, Memory, Parameters, ProbeResult, State, Unsent
 
 _PARAMETER = "refresh_token"
 
@@ -30,9 +30,10 @@ def begin(attempt: Attempt, state: State) -> tuple[Attempt, State] | Unsent:
     return replace(attempt, secrets={**attempt.secrets, _PARAMETER: newest}), state
 
 
-def end(state: State, outcome: Outcome) -> State:
+def end(state: State, result: ProbeResult) -> State:
     """Remembers the token that came in the place of the one presented."""
-    return state if outcome.renewed is None else replace(state, refresh_token=outcome.renewed)
+    renewed = result.outcome.renewed
+    return state if renewed is None else replace(state, refresh_token=renewed)
 
 
 REFRESH_TOKEN = Grant(

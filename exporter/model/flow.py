@@ -6,7 +6,7 @@ from typing import Any
 
 from exporter.catalogue import Category, Reason, Stage
 from exporter.model.exchange import Answer, TokenRequest
-from exporter.model.outcome import Outcome
+from exporter.model.outcome import Outcome, ProbeResult
 from exporter.model.secrets import CredentialState, Proof, Secret, SecretSource
 from exporter.model.target import ErrorCode, Issuer, Target, TokenEndpoint
 
@@ -84,11 +84,11 @@ class Memory:
     """What a grant remembers, as pure functions.
 
     `begin` tells, from what was remembered, what is presented and what must be kept before anything is sent, or why
-    nothing is; `end` what to keep once the outcome is known. `volatile`: it is of use without a state file, too.
+    nothing is; `end` what to keep once the result is known. `volatile`: it is of use without a state file, too.
     """
 
     begin: Callable[[Attempt, State], tuple[Attempt, State] | Unsent]
-    end: Callable[[State, Outcome], State]
+    end: Callable[[State, ProbeResult], State]
     volatile: bool = False
 
 

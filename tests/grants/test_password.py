@@ -19,7 +19,7 @@ from servers import in_a_thread
 
 from exporter.catalogue import Category, Reason, Side, Stage
 from exporter.config import parse_config
-from exporter.grants.password import MAX_REFUSALS, begin, end
+from exporter.grants.password import MAX_REFUSALS, begin
 from exporter.model import (
     Answer,
     Attempt,
@@ -28,6 +28,7 @@ from exporter.model import (
     Expectation,
     Fault,
     InlineSecret,
+    Issuer,
     Outcome,
     Secret,
     State,
@@ -230,7 +231,28 @@ def test_it_is_counted_before_anything_is_sent() -> None:
 
     assert isinstance(begun, tuple)
     assert begun[1].refusals == 1
-    assert end(begun[1], Outcome()) == replace(begun[1], refusals=0, proven=True)
+
+
+async def test_what_decides_before_the_password_is_sent_does_not_count() -> None:
+    """Metadata that do not come, however they fail."""
+    send = ScriptedSend([TransportFailure(fault=Fault(Stage.HEADERS, Reason.TIMEOUT))])
+    target = user(provider="oidc", endpoint=Issuer("https://sso.example"))
+
+    outcomes = await probed(make_prober(send, FakeClock()), target, 5)
+
+    assert [request.method for request in send.requests] == ["GET"] * 5
+    assert STOPPED not in outcomes
+
+
+async def test_a_new_name_is_no_new_account() -> None:
+    """As a reload of the config may bring it."""
+    send = ScriptedSend([WRONG])
+    prober = make_prober(send, FakeClock())
+
+    for name in ("a", "b", "c"):
+        await probed(prober, replace(user(), name=name), 2)
+
+    assert len(send.requests) == 3
 
 
 class RefusingEndpoint(ThreadingHTTPServer):

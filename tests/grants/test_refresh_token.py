@@ -4,7 +4,6 @@ import asyncio
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal
@@ -34,7 +33,7 @@ SEED = "refresh-zQ7"
 class Rotating:
     """Lets each refresh token work once; a reused one ends all that came of it. Says more where it is told to."""
 
-    def __init__(self, valid: str = SEED, **more: object) -> None:
+    def __init__(self, valid: str = SEED, /, **more: object) -> None:
         self.valid = valid
         self.more = more
         self.presented: list[str] = []
@@ -56,10 +55,14 @@ class Rotating:
         return TokenResponse(status=200, headers={}, body=json.dumps(body).encode())
 
 
-def session(folder: Path | None, seed: str = SEED, **changes: Any) -> Target:
+def session(folder: Path | None, seed: str = SEED, **changes: object) -> Target:
     state = folder / "state" if folder else None
-    secrets = (("refresh_token", InlineSecret(Secret(seed))),)
-    return make_target(grant="refresh_token", secrets=secrets, state_file=state, **changes)
+    values: dict[str, object] = {
+        "grant": "refresh_token",
+        "secrets": (("refresh_token", InlineSecret(Secret(seed))),),
+        "state_file": state,
+    }
+    return make_target("session", **(values | changes))
 
 
 def fresh(send: Rotating | ScriptedSend) -> Prober:
@@ -138,9 +141,9 @@ async def test_without_a_state_file_the_seed_is_presented_each_time() -> None:
         pytest.param({"refresh_token": 7}, SEED, id="no text"),
     ],
 )
-async def test_the_token_that_came_back_is_presented_next(tmp_path: Path, more: dict[str, Any], valid: str) -> None:
+async def test_the_token_that_came_back_is_presented_next(tmp_path: Path, more: dict[str, object], valid: str) -> None:
     """Whatever else is wrong with the answer."""
-    server = Rotating(**more)
+    server = Rotating(SEED, **more)
     await fresh(server).probe(session(tmp_path))
     server.valid = valid
 
@@ -164,11 +167,9 @@ async def test_a_refused_token_is_presented_again(tmp_path: Path) -> None:
     """Nothing came in its place, and the failure is the client's."""
     send = ScriptedSend([refusal(70000, "invalid_grant")])
 
-    await make_prober(send, SystemClock()).probe(session(tmp_path))
-    result = await make_prober(send, SystemClock()).probe(session(tmp_path))
+    results = [await fresh(send).probe(session(tmp_path)) for _ in range(2)]
 
-    assert result.outcome.failure is not None
-    assert result.outcome.failure.side is Side.CLIENT
+    assert [result.outcome.failure and result.outcome.failure.side for result in results] == [Side.CLIENT] * 2
     assert [dict(request.form or ())["refresh_token"] for request in send.requests] == [Secret(SEED)] * 2
 
 
@@ -219,11 +220,11 @@ async def test_a_token_that_cannot_be_kept_is_remembered_until_it_can(tmp_path: 
 
 async def test_no_token_is_in_any_sink(tmp_path: Path) -> None:
     """Neither the one presented nor the one that came."""
-    for server in (Rotating(), Rotating(error="server_error"), Rotating(valid="another")):
+    for server in (Rotating(), Rotating(error="server_error"), Rotating("another")):
         result = await fresh(server).probe(session(tmp_path))
+        assert result.outcome.renewed is None
         for shown in (repr(result), result.evidence.body, conversation(result)):
             assert SEED not in shown
-        assert result.outcome.renewed is None
 
 
 CONFIG = """
