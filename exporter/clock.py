@@ -32,5 +32,8 @@ class SystemClock:
         return time.time()
 
     async def sleep_until(self, when: float) -> None:
+        if math.isinf(when):
+            # No timer holds that; whoever waits for ever waits to be cancelled.
+            await asyncio.get_running_loop().create_future()
         # In whole milliseconds, which is what event loops count in; some of them round down.
         await asyncio.sleep(max(0.0, math.ceil((when - time.monotonic()) * 1000) / 1000))
