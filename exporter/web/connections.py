@@ -181,7 +181,7 @@ class Connections:
         """Takes connections until it is cancelled."""
         while True:
             try:
-                accepted, _ = await asyncio.get_running_loop().sock_accept(listening)
+                accepted = await _next_of(listening)
             except OSError as error:
                 if error.errno in _SCARCE:
                     log.warning("a connection cannot be accepted", extra={"error": error.strerror})
@@ -241,3 +241,13 @@ class Connections:
     def _forget(self, connection: Connection) -> None:
         self._open.discard(connection)
         self._left.set()
+
+
+async def _next_of(listening: socket.socket) -> socket.socket:
+    """The next connection. Those that wait already cost no turn of the event loop: a busy one makes few turns."""
+    try:
+        accepted, _ = listening.accept()
+    except BlockingIOError:
+        accepted, _ = await asyncio.get_running_loop().sock_accept(listening)
+    accepted.setblocking(False)
+    return accepted
