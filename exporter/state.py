@@ -143,13 +143,19 @@ class StateFile:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _read(self) -> None:
+        found = self._take_up_draft() or _read(self._path)
+        if found not in (self._written, State()):
+            # Another process went on from there, or what could not be put in its place was taken up.
+            self._unwritten = None
+        self._written = found
+
+    def _take_up_draft(self) -> State | None:
+        """The state of a process that ended, or of a disk that failed, between writing and renaming."""
         draft = read_file(self._draft_path, ROOM)
-        if isinstance(draft, bytes) and (newer := _whole(draft)) is not None:
-            # The process ended, or the disk failed, between writing and renaming.
+        state = _whole(draft) if isinstance(draft, bytes) else None
+        if state is not None:
             self._rename()
-            self._written = newer
-        else:
-            self._written = _read(self._path)
+        return state
 
     def _prepare(self, state: State) -> None:
         self._keep(state)

@@ -218,6 +218,28 @@ async def test_a_token_that_cannot_be_kept_is_remembered_until_it_can(tmp_path: 
     assert server.presented == [SEED, f"{SEED}-1", f"{SEED}-2"]
 
 
+async def test_a_token_that_another_process_went_on_from_is_not_presented_again(tmp_path: Path) -> None:
+    """The one that could not be put in its place lay whole beside the file, and was taken up from there."""
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    folder.mkdir()
+    server = Rotating()
+    server.hold = asyncio.Event()
+    prober = fresh(server)
+    attempt = asyncio.create_task(prober.probe(session(folder)))
+    await server.arrived.wait()
+    folder.rename(away)
+    server.hold.set()
+
+    unkept = await attempt
+    away.rename(folder)
+    by_another, by_itself = await fresh(server).probe(session(folder)), await prober.probe(session(folder))
+
+    assert not unkept.outcome.success
+    assert by_another.outcome.success
+    assert by_itself.outcome.success
+    assert server.presented == [SEED, f"{SEED}-1", f"{SEED}-2"]
+
+
 async def test_no_token_is_in_any_sink(tmp_path: Path) -> None:
     """Neither the one presented nor the one that came."""
     for server in (Rotating(), Rotating(error="server_error"), Rotating("another")):
