@@ -1,18 +1,22 @@
-"""Attempts in processes that die, by SIGKILL, right after the so manieth step that writes a state: mortal.py CONFIG.
+"""Attempts in processes that die, by SIGKILL, right after the so manieth step that writes a state.
 
-Prints a line for each step: `killed` or `lived`, and whether the attempt that follows in another process succeeds. It
+Usage: mortal.py CONFIG TIMES. For each step, named by the variable STEP, so many processes die there, and as many
+follow that do not. Prints a line for each step: `killed` or `lived`, and whether the last attempt was a success. It
 ends with the first step that is never reached.
 """
 
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import wraps
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from processes import ROOT
 
 from exporter.app import once
 from exporter.config import load_config
@@ -53,12 +57,29 @@ def attempt(config: Config, dies_after: int) -> int:
 def main() -> None:
     config = load_config(Path(sys.argv[1]))
     assert isinstance(config, Config)
+    times = int(sys.argv[2])
     for step in count(1):
-        killed = attempt(config, step) == -signal.SIGKILL
-        sys.stdout.write(f"{'killed' if killed else 'lived'} {attempt(config, 0)}\n")
+        os.environ["STEP"] = f"step-{step}"
+        ends = [attempt(config, dies_after) for dies_after in [step] * times + [0] * times]
+        killed = ends[0] == -signal.SIGKILL
+        sys.stdout.write(f"{'killed' if killed else 'lived'} {ends[-1]}\n")
         sys.stdout.flush()
         if not killed:
             break
+
+
+def die_at_each_step(config: Path, times: int) -> list[str]:
+    """The lines that the script prints, run on a config."""
+    ended = subprocess.run(
+        [sys.executable, __file__, config, str(times)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
 
 
 if __name__ == "__main__":

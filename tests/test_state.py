@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fakes import make_target
+from mortal import die_at_each_step
 from processes import COMMAND, ROOT
 from rotating import SEED, RotatingEndpoint, rotating_endpoint
 
@@ -163,20 +162,11 @@ targets:
 def test_a_kill_at_any_step_loses_no_token(tmp_path: Path) -> None:
     """Each process dies one step later than the one before; the one after it can always go on."""
     with rotating_endpoint() as endpoint:
-        ended = subprocess.run(
-            [sys.executable, ROOT / "tests" / "mortal.py", config(tmp_path, endpoint)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
+        *killed, lived = die_at_each_step(config(tmp_path, endpoint), 1)
         reused = endpoint.reused
 
-    *killed, lived = ended.stdout.splitlines()
-    assert ended.returncode == 0, ended.stderr
-    assert len(killed) > 8, ended.stdout
-    assert set(killed) == {"killed 0"}, ended.stdout
+    assert len(killed) > 8
+    assert set(killed) == {"killed 0"}
     assert lived == "lived 0"
     assert not reused
 

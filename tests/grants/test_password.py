@@ -1,21 +1,13 @@
 """Passwords: a wrong one leaves three times at the most, whoever asks and however often the exporter is restarted."""
 
 import asyncio
-import json
-import subprocess
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
-from processes import COMMAND, ROOT, run, running
-from servers import in_a_thread
+from processes import run
+from refusing import PASSWORD, WRONG, refusing_endpoint, write_config
 
 from exporter.catalogue import Category, Reason, Side, Stage
 from exporter.config import parse_config
@@ -40,8 +32,6 @@ from exporter.model import (
 from exporter.probe import Prober
 from exporter.report import conversation
 
-PASSWORD = "password-zQ8"
-WRONG = refusal(50126, "invalid_grant")
 LOCKED = refusal(50053, "invalid_grant")
 STOPPED = Outcome.failed(Category.USER_ACCOUNT, Stage.LOCAL, Reason.LOCKOUT_RISK)
 
@@ -255,78 +245,6 @@ async def test_a_new_name_is_no_new_account() -> None:
     assert len(send.requests) == 3
 
 
-class RefusingEndpoint(ThreadingHTTPServer):
-    """Refuses every password, and counts how often each came."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.came: list[str] = []
-        self.lock = threading.Lock()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        assert isinstance(self.server, RefusingEndpoint)
-        with self.server.lock:
-            self.server.came += form["password"]
-        self.send_response(400)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(WRONG.body)
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@contextmanager
-def refusing_endpoint() -> Iterator[RefusingEndpoint]:
-    with RefusingEndpoint() as server, in_a_thread(server):
-        yield server
-
-
-def config(folder: Path, port: int, interval: str = "1m") -> Path:
-    path = folder / "config.yaml"
-    path.write_text(f"""
-targets:
-  - name: user
-    provider: entra
-    tenant: contoso.onmicrosoft.com
-    authority_host: http://127.0.0.1:{port}
-    allow_http: true
-    grant: password
-    client_id: prober
-    username: alice@contoso.example
-    password: {PASSWORD}
-    state_file: state
-    interval: {interval}
-""")
-    return path
-
-
-def asked_at_once(told: str) -> str:
-    """What an exporter says to several who ask /probe at the same time, and to one more."""
-    with running("serve", told, "--web.listen-address=127.0.0.1:0") as exporter, ThreadPoolExecutor() as pool:
-        said = list(pool.map(exporter.get, ["/probe?target=user&debug=true"] * 4))
-        return "".join((*said, exporter.get("/probe?target=user&debug=true")))
-
-
-def test_three_requests_arrive_whoever_asks(tmp_path: Path) -> None:
-    """Two exporters and several runs of `once` at the same time, and everybody asks /probe: counted at the socket."""
-    with refusing_endpoint() as endpoint:
-        told = f"--config.file={config(tmp_path, endpoint.server_port)}"
-        runs = [subprocess.Popen([*COMMAND, "once", told], stdout=subprocess.DEVNULL, cwd=ROOT) for _ in range(2)]
-        said = "".join(asked_at_once(told) for _ in range(2))
-        for each in runs:
-            each.wait()
-        last = run("once", told, "--format=json")
-
-    (result,) = json.loads(last.stdout)
-    assert endpoint.came == [PASSWORD] * 3
-    assert (last.returncode, result["reason"], result["side"]) == (1, "lockout_risk", "tenant")
-    assert PASSWORD not in said + last.stdout + last.stderr
-
-
 async def test_attempts_at_the_same_time_are_counted_one_by_one() -> None:
     """Also without a file."""
     send = ScriptedSend([WRONG])
@@ -349,7 +267,7 @@ async def test_attempts_at_the_same_time_are_counted_one_by_one() -> None:
 )
 def test_a_config_is_told_what_would_lock_accounts(tmp_path: Path, old: str, new: str, problem: str) -> None:
     """One complaint."""
-    text = config(tmp_path, 1).read_text()
+    text = write_config(tmp_path, 1, "state_file: state").read_text()
     assert old in text
 
     found = parse_config(text.replace(old, new), tmp_path)
@@ -362,7 +280,7 @@ def test_a_config_is_told_what_would_lock_accounts(tmp_path: Path, old: str, new
 
 def test_two_targets_have_two_users(tmp_path: Path) -> None:
     """Their wrong passwords would add up to twice as many."""
-    text = config(tmp_path, 1).read_text()
+    text = write_config(tmp_path, 1, "state_file: state").read_text()
     twin = text.partition("targets:")[2].replace("name: user", "name: twin").replace("state_file: state", "")
 
     found = parse_config(text + twin.replace("alice@", "Alice@"), tmp_path)
@@ -379,7 +297,7 @@ def test_whoever_uses_it_is_warned(tmp_path: Path) -> None:
     """By check, which finds nothing wrong with it, and at the start."""
     warning = "target user: grant password sends a user's password"
     with refusing_endpoint() as endpoint:
-        told = f"--config.file={config(tmp_path, endpoint.server_port)}"
+        told = f"--config.file={write_config(tmp_path, endpoint.server_port)}"
         checked = run("check", told)
         # The port is taken, so it ends before it probes.
         started = run("serve", told, f"--web.listen-address=127.0.0.1:{endpoint.server_port}")
