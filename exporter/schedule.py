@@ -145,7 +145,8 @@ class Scheduler:
         self._clock = clock
         self._places: asyncio.Semaphore
         self._confirming_places: asyncio.Semaphore
-        self._timetable = Timetable((), clock.monotonic())
+        self._targets: tuple[Target, ...] = ()
+        self._timetable: Timetable
         self._timekeeper: asyncio.Task[None] | None = None
         self._attempts: asyncio.TaskGroup
         self._running: set[str] = set()
@@ -159,7 +160,11 @@ class Scheduler:
         self._confirming_places = confirming_places
 
     async def run(self) -> None:
-        """Makes attempts for ever; cancelling it cancels those under way."""
+        """Makes attempts for ever; cancelling it cancels those under way.
+
+        The timetable begins now: what a start with many targets took before is not made up for.
+        """
+        self._timetable = Timetable(self._targets, self._clock.monotonic())
         async with asyncio.TaskGroup() as self._attempts:
             self._keep_time()
 
@@ -168,8 +173,9 @@ class Scheduler:
 
         Targets that were there before keep their schedule.
         """
-        self._timetable.retarget(targets, self._clock.monotonic())
+        self._targets = tuple(targets)
         if self._timekeeper is not None:
+            self._timetable.retarget(self._targets, self._clock.monotonic())
             self._timekeeper.cancel()
             self._keep_time()
 

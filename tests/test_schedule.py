@@ -168,6 +168,33 @@ async def test_a_suspended_machine_skips_what_it_slept_through() -> None:
     assert log.skips == {("contoso", Skip.MISSED): 9}
 
 
+async def test_what_a_start_takes_is_not_made_up_for() -> None:
+    """The timetable begins with the run: else all that fell due while series were made would be attempted at once."""
+    clock, log = FakeClock(), Log()
+    targets = [make_target(str(number), interval=60.0) for number in range(100)]
+    attempts: list[tuple[str, float]] = []
+
+    async def attempt(target: Target) -> Wish:
+        attempts.append((target.name, clock.now))
+        return Wish()
+
+    async def nothing(_target: Target) -> bool:
+        return False
+
+    scheduler = Scheduler(attempt, nothing, log, clock)
+    scheduler.give(asyncio.Semaphore(100), asyncio.Semaphore(100))
+    scheduler.retarget(targets)
+    await clock.advance(45)
+    began = clock.now
+    running = asyncio.create_task(scheduler.run())
+    await settle()
+    await clock.advance(60)
+    running.cancel()
+
+    assert dict(attempts) == pytest.approx({target.name: began + 60 * offset(target.name) for target in targets})
+    assert not log.skips
+
+
 async def test_the_concurrency_limit_delays_and_is_told() -> None:
     """With one place, the second of two attempts starts when the first ends, and its delay is that wait."""
     clock, running, most = FakeClock(), 0, 0
