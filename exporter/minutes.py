@@ -22,11 +22,11 @@ class Minutes:
     def count(self, moment: float) -> None:
         """Counts once more."""
         minute = int(moment // MINUTE)
-        if minute <= self._latest - COUNTED_MINUTES:
-            # The clock was set back by more than is counted: what it said before is worth nothing.
+        if abs(minute - self._latest) >= COUNTED_MINUTES:
+            # Nothing yet, nothing for a day, or a clock that was set back so far that what it said is worth nothing.
             self._counts = array("H", bytes(2 * COUNTED_MINUTES))
             self._latest = minute
-        for gone in range(max(self._latest + 1, minute - COUNTED_MINUTES + 1), minute + 1):
+        for gone in range(self._latest + 1, minute + 1):
             self._counts[gone % COUNTED_MINUTES] = 0
         self._latest = max(self._latest, minute)
         self._counts[minute % COUNTED_MINUTES] += 1
