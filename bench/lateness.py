@@ -12,7 +12,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.processes import Process, exporter, free_port, running, say, total
@@ -29,7 +29,8 @@ SCRAPED_EVERY = 15.0
 def main() -> None:
     """Measures one size."""
     options = _parser().parse_args()
-    with tempfile.TemporaryDirectory() as temporary, _simulator() as simulator, _on_one_core():
+    with ExitStack() as stack:
+        temporary, simulator = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(_simulator())
         config = {
             "concurrency": CONCURRENCY,
             "defaults": {"interval": options.interval, "timeout": "4s"},
@@ -37,8 +38,9 @@ def main() -> None:
         }
         notes = Path(temporary) / "lateness"
         say(f"lateness: {options.targets} targets start; measuring takes {options.seconds:.0f} s")
-        with exporter(Path(temporary), config, ("bench.noting", str(notes))) as ours:
-            figures = _figures(ours, notes, options.seconds)
+        with _on_one_core():
+            ours = stack.enter_context(exporter(Path(temporary), config, ("bench.noting", str(notes))))
+        figures = _figures(ours, notes, options.seconds)
     named = {"bench": "lateness of starts", "targets": options.targets, "interval": options.interval}
     print(json.dumps({**named, **figures}))  # noqa: T201 - the result
 
@@ -88,13 +90,13 @@ def _targets(count: int, port: int) -> Iterator[Mapping[str, object]]:
 def _figures(ours: Process, notes: Path, seconds: float) -> Mapping[str, object]:
     # What is late because everything has just started is not measured.
     time.sleep(SETTLES)
-    before, cpu, noted = ours.get("/metrics"), ours.cpu_seconds(), notes.stat().st_size
+    before, cpu, noted = ours.scrape(), ours.cpu_seconds(), notes.stat().st_size
     began = time.monotonic()
     after = before
     while (left := began + seconds - time.monotonic()) > 0:
         say(f"lateness: {left:.0f} s left")
         time.sleep(min(left, SCRAPED_EVERY))
-        after = ours.get("/metrics")
+        after = ours.scrape()
     used, took = ours.cpu_seconds() - cpu, time.monotonic() - began
     late = sorted(array("d", notes.read_bytes()[noted:]))
     return {

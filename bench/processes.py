@@ -10,10 +10,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import trustme
 import yaml
@@ -21,6 +23,7 @@ import yaml
 PATIENCE = 300.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_AS_PROMETHEUS = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,16 @@ class Process:
 
     def get(self, path: str) -> str:
         """The text at a path."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
-            return str(answer.read().decode())
+        return self._ask(path).decode()
+
+    def scrape(self) -> str:
+        """The metrics, asked for as Prometheus does."""
+        return zlib.decompress(self._ask("/metrics", _AS_PROMETHEUS), wbits=16 + zlib.MAX_WBITS).decode()
+
+    def _ask(self, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=dict(headers))
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - loopback
+            return bytes(answer.read())
 
 
 def total(metrics: str, pattern: str) -> float:

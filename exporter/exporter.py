@@ -13,7 +13,7 @@ from exporter.drills import Drills
 from exporter.history import History
 from exporter.interpret import retry_after
 from exporter.loopwatch import LoopWatch
-from exporter.metrics import Recorder, Writer
+from exporter.metrics import Recorder, Renderer, Writer
 from exporter.model import Config, ProbeResult, Target
 from exporter.ondemand import OnDemand
 from exporter.outage import Allowance, Watch
@@ -72,10 +72,7 @@ class Exporter:
         self.credentials = Credentials()
         self._archive: Archive | None = None
         self._take_up(config)
-        self._writer = Writer(self.registry)
-        self._rendering = asyncio.Lock()
-        # The first time takes ten times as long; here nothing waits for it yet.
-        self._writer.write(openmetrics=False)
+        self.render = Renderer(Writer(self.registry, self._recorder.touched), self._recorder, clock).render
 
     @property
     def begin_drill(self) -> Callable[[str, float], None]:
@@ -97,13 +94,6 @@ class Exporter:
             self.history.restore(entry)
             self._recorder.restore_code(entry.target, entry.values.get("code"), entry.started_at)
         self._archive = archive
-
-    async def render(self, openmetrics: bool) -> bytes:
-        """All of /metrics."""
-        # One at a time, and in a thread: a scrape must not disturb a probe.
-        async with self._rendering:
-            with self._recorder.held():
-                return await asyncio.to_thread(self._writer.write, openmetrics=openmetrics)
 
     async def run(self) -> None:
         """Probes until it is cancelled."""

@@ -1,11 +1,14 @@
 """The writer of scrapes, held against prometheus_client's own writers and parsers."""
 
+import asyncio
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import pytest
-from fakes import make_rotating_target, make_target
+from fakes import FakeClock, make_rotating_target, make_target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import (
@@ -28,7 +31,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.values import MutexValue
 
 from exporter.catalogue import Category, Phase, Reason, Skip, Stage
-from exporter.metrics import Recorder, Writer, exposition, internals
+from exporter.metrics import Recorder, Renderer, Writer, exposition, internals
 from exporter.model import (
     ErrorCode,
     ErrorResponse,
@@ -40,6 +43,7 @@ from exporter.model import (
     ProbeResult,
 )
 from exporter.shard import Shard
+from exporter.slices import SLICE
 
 TARGETS = ("contoso", "fabrikam", "northwind")
 
@@ -285,7 +289,7 @@ class Board:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.recorder = Recorder(self.registry, map(make_target, TARGETS))
-        self.writer = Writer(self.registry)
+        self.writer = Writer(self.registry, self.recorder.touched)
 
     def text(self, *, openmetrics: bool = False) -> str:
         return self.writer.write(openmetrics=openmetrics).decode()
@@ -436,6 +440,51 @@ def test_no_change_happens_while_series_are_held(change: Callable[[Recorder], No
         assert steady(exposition(board.registry, openmetrics=False)) == before
 
     assert steady(exposition(board.registry, openmetrics=False)) != before
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_no_change_goes_unseen(change: Callable[[Recorder], None], openmetrics: bool) -> None:
+    """Numbers of series that nobody reached for are not looked at again, so each change has to reach for its own."""
+    board = Board()
+    board.text(openmetrics=openmetrics)
+
+    change(board.recorder)
+
+    ours = board.writer.write(openmetrics=openmetrics)
+    assert steady(ours) == steady(exposition(board.registry, openmetrics=openmetrics))
+
+
+class Hurrying(FakeClock):
+    """A clock by which every step of some work takes a slice."""
+
+    def monotonic(self) -> float:
+        self.now += SLICE
+        return self.now
+
+
+async def test_every_scrape_shows_whole_attempts() -> None:
+    """Also if some end between any two steps of a rendering."""
+    board = Board()
+    renderer = Renderer(board.writer, board.recorder, Hurrying())
+
+    async def probe() -> None:
+        for seconds in count(1):
+            for name in TARGETS:
+                board.recorder.record(result(name, seconds=seconds))
+            await asyncio.sleep(0)
+
+    probing = asyncio.create_task(probe())
+    shown = [b"".join(await renderer.render(openmetrics)).decode() for openmetrics in (False, True) * 3]
+    probing.cancel()
+
+    attempts, timed = (
+        [[float(number) for number in re.findall(rf"{name}\S*target=\S* ([0-9.]+)", text)] for text in shown]
+        for name in ("token_probe_attempts_total", 'token_probe_duration_seconds_count{outcome="success"')
+    )
+    assert attempts == timed
+    assert sorted(map(sum, attempts)) == list(map(sum, attempts))
+    assert sum(attempts[-1]) > sum(attempts[0])
 
 
 def test_changes_that_waited_happen_in_their_order() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -50,10 +50,10 @@ class Behind:
         failures = self.history.failures()
         return make_ticket(failures, self.history.tallies(0), code=code, target=target, since=0, until=0)
 
-    async def render(self, openmetrics: bool) -> bytes:
+    async def render(self, openmetrics: bool) -> Sequence[bytes]:
         self.renders += 1
         await self.go_on.wait()
-        return b"openmetrics\n" if openmetrics else self.text
+        return (b"openmetrics\n" if openmetrics else self.text).splitlines(keepends=True)
 
     async def probe_now(self, name: str, timeout: float | None) -> ProbeReport | None:
         self.asked.append((name, timeout))

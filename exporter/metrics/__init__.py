@@ -3,6 +3,7 @@
 from exporter.metrics.exposition import exposition
 from exporter.metrics.ondemand import probe_registry
 from exporter.metrics.recorder import Recorder
+from exporter.metrics.renderer import Renderer
 from exporter.metrics.writer import Writer
 
-__all__ = ["Recorder", "Writer", "exposition", "probe_registry"]
+__all__ = ["Recorder", "Renderer", "Writer", "exposition", "probe_registry"]

@@ -2,7 +2,6 @@
 
 from exporter.catalogue import FAILURE_CATEGORIES
 from exporter.metrics.families import Families
-from exporter.metrics.labels import child
 from exporter.model import CURRENT, NEXT, ProbeResult, Target
 
 
@@ -11,29 +10,32 @@ class CredentialSeries:
 
     def __init__(self, families: Families) -> None:
         self._families = families
+        self._series = families.series
 
     def watch(self, target: Target) -> None:
         """Makes every series of a target that can be known before it is needed."""
         for credential in (target.credential, target.next_credential):
             if credential is not None and credential.expires is not None:
-                child(self._families.credential_expiry, target.name, credential.label).set(credential.expires)
+                self._series(self._families.credential_expiry, target.name, credential.label).set(credential.expires)
         if target.next_credential is None:
             return
         for label in (CURRENT, NEXT):
-            child(self._families.credential_attempts, target.name, label)
+            self._series(self._families.credential_attempts, target.name, label)
             for category in FAILURE_CATEGORIES:
-                child(self._families.credential_failures, target.name, label, category.side, category)
+                self._series(self._families.credential_failures, target.name, label, category.side, category)
 
     def record(self, result: ProbeResult) -> None:
         """Counts one attempt for the credential that it was made with."""
         name, credential = result.target.name, result.target.credential
         for state in result.credentials:
-            child(self._families.credential_readable, name, state.label).set(not state.problem)
+            self._series(self._families.credential_readable, name, state.label).set(not state.problem)
             if state.expires is not None:
-                child(self._families.credential_expiry, name, state.label).set(state.expires)
+                self._series(self._families.credential_expiry, name, state.label).set(state.expires)
         if credential is None or (result.target.next_credential is None and not result.target.is_rotated):
             return
-        child(self._families.credential_attempts, name, credential.label).inc()
-        child(self._families.credential_success, name, credential.label).set(result.outcome.success)
+        self._series(self._families.credential_attempts, name, credential.label).inc()
+        self._series(self._families.credential_success, name, credential.label).set(result.outcome.success)
         if (failure := result.outcome.failure) is not None:
-            child(self._families.credential_failures, name, credential.label, failure.side, failure.category).inc()
+            self._series(
+                self._families.credential_failures, name, credential.label, failure.side, failure.category
+            ).inc()

@@ -14,7 +14,8 @@ from prometheus_client import (
 )
 
 from exporter import __version__
-from exporter.metrics.labels import Family, child
+from exporter.metrics.internals import Metric
+from exporter.metrics.labels import Family, child, safe
 
 LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -29,13 +30,26 @@ class Families:
         self._registry = registry
         self.own_labels: tuple[str, ...] = ()
         self.info: Gauge
-        self._by_target: list[Counter | Gauge | Histogram | Summary] = []
+        self._by_target: list[Metric] = []
+        self._touched: dict[Metric, set[str]] = {}
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         self._make_attempt_metrics()
         self._make_state_metrics()
         self._make_outage_metrics()
         self._make_exporter_metrics()
+
+    def series(self, family: Family, *values: str) -> Family:
+        """The series of a family with these label values, to be changed now: the one way to a series with labels."""
+        self._touched[family].add(safe(values[0]))
+        return child(family, *values)
+
+    def touched(self, family: Metric) -> set[str] | None:
+        """The first label values of the series that were reached for; None where a family has no labels.
+
+        The set is the very one that is kept: whoever has seen to a value takes it out.
+        """
+        return self._touched.get(family)
 
     def forget(self, target: str) -> None:
         """Ends every series of a target."""
@@ -46,6 +60,7 @@ class Families:
         """Begins `info` anew with these labels beside its own: those that the config gives its targets."""
         self._registry.unregister(self.info)
         self._by_target.remove(self.info)
+        del self._touched[self.info]
         self.own_labels = own_labels
         self.info = self._info()
 
@@ -211,7 +226,7 @@ class Families:
             "How late the exporter's own event loop ran a timer.",
             buckets=DELAY_BUCKETS,
         )
-        child(
+        self.series(
             self._gauge("token_exporter_build_info", "The exporter's version; always 1.", "version"), __version__
         ).set(1)
         self.reload_successful = self._gauge(
@@ -256,6 +271,8 @@ class Families:
         return self._kept(Summary(name, text, labels, registry=self._registry), labels)
 
     def _kept(self, family: Family, labels: tuple[str, ...]) -> Family:
+        if labels:
+            self._touched[family] = set()
         if "target" in labels:
             self._by_target.append(family)
         return family

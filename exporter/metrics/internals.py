@@ -15,6 +15,8 @@ T = TypeVar("T")
 Metric = Counter | Gauge | Histogram | Summary
 """A family, or one labelled series of it: to the library both are the same."""
 
+Shape = tuple[int, Metric | None]
+
 Cells = tuple[Any, ...]
 """Where the library keeps the numbers of a series, one MutexValue each."""
 
@@ -38,6 +40,18 @@ def series(family: Metric) -> list[Metric]:
     """The series of a family, in the order in which they were made."""
     inside: Any = family
     return list(inside._metrics.values()) if inside._labelnames else [family]
+
+
+def shape(family: Metric) -> Shape:
+    """What is another as soon as any series came or went: how many there are, and the one that came last.
+
+    Series that come are put behind all others, and those that go only make them fewer.
+    """
+    inside: Any = family
+    if not inside._labelnames:
+        return 1, family
+    made = inside._metrics
+    return len(made), next(reversed(made.values()), None)
 
 
 def child(family: T, values: tuple[str, ...]) -> T | None:

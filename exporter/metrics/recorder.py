@@ -21,7 +21,7 @@ from exporter.catalogue import (
 )
 from exporter.metrics.credentials import CredentialSeries
 from exporter.metrics.families import Families
-from exporter.metrics.labels import OTHER, child, error_label
+from exporter.metrics.labels import OTHER, error_label
 from exporter.metrics.possible import possible_faults
 from exporter.model import DRILL_TARGET, ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
 from exporter.providers import PROVIDERS
@@ -74,12 +74,14 @@ class Recorder:
         self.is_held = False
         self.waiting: list[Callable[[], None]] = []
         self._families = Families(registry)
+        self._series = self._families.series
+        self.touched = self._families.touched
         self._credentials = CredentialSeries(self._families)
         self.retarget(targets)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Lets changes wait while the block runs, so that a rendering in another thread sees whole attempts only."""
+        """Lets changes wait while the block runs, so that who reads the series in steps sees whole attempts only."""
         self.is_held = True
         try:
             yield
@@ -95,15 +97,15 @@ class Recorder:
         name, outcome = result.target.name, result.outcome
         if name not in self._targets:
             return
-        child(self._families.attempts, name).inc()
-        child(self._families.last_attempt, name).set(result.started_at)
-        child(self._families.success, name).set(outcome.success)
+        self._series(self._families.attempts, name).inc()
+        self._series(self._families.last_attempt, name).set(result.started_at)
+        self._series(self._families.success, name).set(outcome.success)
         if not result.disturbed:
             self._time(result)
         if result.exchange.certificate_expiry is not None:
-            child(self._families.certificate_expiry, name).set(result.exchange.certificate_expiry)
+            self._series(self._families.certificate_expiry, name).set(result.exchange.certificate_expiry)
         if result.evidence.clock_difference is not None:
-            child(self._families.clock_skew, name).set(result.evidence.clock_difference)
+            self._series(self._families.clock_skew, name).set(result.evidence.clock_difference)
         self._credentials.record(result)
         if outcome.signing_keys is not None:
             self._record_keys(name, outcome.signing_keys, result.started_at)
@@ -115,33 +117,33 @@ class Recorder:
     def _record_keys(self, name: str, keys: frozenset[str], now: float) -> None:
         """Counts a provider's keys; what the first sight shows is no rollover, or every restart would look like one."""
         before, self._targets[name].signing_keys = self._targets[name].signing_keys, keys
-        child(self._families.jwks_keys, name).set(len(keys))
+        self._series(self._families.jwks_keys, name).set(len(keys))
         if before is not None and keys != before:
-            child(self._families.jwks_last_rollover, name).set(now)
+            self._series(self._families.jwks_last_rollover, name).set(now)
 
     def _time(self, result: ProbeResult) -> None:
         name = result.target.name
-        duration = child(self._families.duration, name, "success" if result.outcome.success else "failure")
+        duration = self._series(self._families.duration, name, "success" if result.outcome.success else "failure")
         duration.observe(result.duration, _exemplar(result))
         for phase, seconds in result.exchange.phases.items():
-            child(self._families.phases, name, phase).observe(seconds)
+            self._series(self._families.phases, name, phase).observe(seconds)
 
     def _slide_windows(self, name: str, category: Category | None, code: tuple[str, str] | None) -> None:
         """Moves the windows of the last attempts on by one attempt, which failed in this way, if it failed."""
         watched = self._targets[name]
         for kind, size, count in watched.failures.add(category):
-            child(self._families.window_failures, name, kind.side, kind, str(size)).set(count)
+            self._series(self._families.window_failures, name, kind.side, kind, str(size)).set(count)
         for (said, meant), size, count in watched.errors.add(code):
-            child(self._families.window_errors, name, said, meant, str(size)).set(count)
+            self._series(self._families.window_errors, name, said, meant, str(size)).set(count)
 
     def _record_success(self, result: ProbeResult) -> None:
         name = result.target.name
         self._targets[name].consecutive_failures = 0
-        child(self._families.consecutive_failures, name).set(0)
-        child(self._families.last_success, name).set(result.started_at)
+        self._series(self._families.consecutive_failures, name).set(0)
+        self._series(self._families.last_success, name).set(result.started_at)
         self._slide_windows(name, None, None)
         if result.outcome.token_lifetime is not None:
-            child(self._families.token_lifetime, name).set(result.outcome.token_lifetime)
+            self._series(self._families.token_lifetime, name).set(result.outcome.token_lifetime)
 
     def _record_failure(self, result: ProbeResult) -> None:
         name, failure, refusal = result.target.name, result.outcome.failure, result.outcome.refusal
@@ -149,18 +151,18 @@ class Recorder:
             return
         watched = self._targets[name]
         watched.consecutive_failures += 1
-        child(self._families.consecutive_failures, name).set(watched.consecutive_failures)
-        child(self._families.failures, name, failure.side, failure.category).inc()
+        self._series(self._families.consecutive_failures, name).set(watched.consecutive_failures)
+        self._series(self._families.failures, name, failure.side, failure.category).inc()
         code = self._code_labels(watched, refusal.code) if refusal and refusal.code else None
         self._slide_windows(name, failure.category, code)
         if refusal is None:
-            child(self._families.transport_failures, name, failure.fault.stage, failure.fault.reason).inc()
+            self._series(self._families.transport_failures, name, failure.fault.stage, failure.fault.reason).inc()
             return
         if code is not None:
-            child(self._families.errors, name, *code).inc(1, _exemplar(result))
-            child(self._families.code_last_seen, name, code[0]).set(result.started_at)
+            self._series(self._families.errors, name, *code).inc(1, _exemplar(result))
+            self._series(self._families.code_last_seen, name, code[0]).set(result.started_at)
         if refusal.error:
-            child(self._families.oauth_errors, name, error_label(refusal.error)).inc()
+            self._series(self._families.oauth_errors, name, error_label(refusal.error)).inc()
 
     @_held_up
     def restore_code(self, name: str, code: str | None, moment: float) -> None:
@@ -168,13 +170,13 @@ class Recorder:
         watched = self._targets.get(name)
         if watched is not None and code:
             label, _ = self._code_labels(watched, ErrorCode(code))
-            child(self._families.code_last_seen, name, label).set(moment)
+            self._series(self._families.code_last_seen, name, label).set(moment)
 
     @_held_up
     def confirmed(self, result: ProbeResult) -> None:
         """An extra attempt was made to be sure; it counts as nothing else."""
         outcome = "success" if result.outcome.success else "failure"
-        child(self._families.confirmations, result.target.name, outcome).inc()
+        self._series(self._families.confirmations, result.target.name, outcome).inc()
 
     @_held_up
     def rotated(self, result: ProbeResult) -> None:
@@ -185,8 +187,8 @@ class Recorder:
     @_held_up
     def tested(self, target: Target, evidence: float, *, certain: bool) -> None:
         """What the sequential test makes of a target: the evidence for an outage, and the verdict."""
-        child(self._families.outage_evidence, target.name).set(evidence)
-        child(self._families.outage, target.name).set(certain)
+        self._series(self._families.outage_evidence, target.name).set(evidence)
+        self._series(self._families.outage, target.name).set(certain)
 
     def _code_labels(self, watched: _Watched, code: ErrorCode) -> tuple[str, str]:
         """The code and category labels of a code; the unknown ones of a target have a budget."""
@@ -206,7 +208,7 @@ class Recorder:
     @_held_up
     def scheduled(self, target: Target, next_attempt: float) -> None:
         """The target's next attempt, in Unix time."""
-        child(self._families.next_attempt, target.name).set(next_attempt)
+        self._series(self._families.next_attempt, target.name).set(next_attempt)
 
     @_held_up
     def started(self, delay: float) -> None:
@@ -216,7 +218,7 @@ class Recorder:
     @_held_up
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         """So many attempts were not made."""
-        child(self._families.skipped, target.name, reason).inc(count)
+        self._series(self._families.skipped, target.name, reason).inc(count)
 
     @_held_up
     def extra_crashed(self) -> None:
@@ -264,7 +266,7 @@ class Recorder:
     @_held_up
     def sharded(self, shard: Shard, configured: int) -> None:
         """Which exporter this is of how many, and how many targets are to be probed by all of them."""
-        child(self._families.shard_info, str(shard.index), str(shard.count)).set(1)
+        self._series(self._families.shard_info, str(shard.index), str(shard.count)).set(1)
         self._families.configured_targets.set(configured)
 
     @_held_up
@@ -272,18 +274,18 @@ class Recorder:
         """Makes every series of a target that can be known before it is needed."""
         name = target.name
         self._targets[name] = _Watched(target)
-        child(self._families.attempts, name)
-        child(self._families.consecutive_failures, name)
+        self._series(self._families.attempts, name)
+        self._series(self._families.consecutive_failures, name)
         self._watch_failures(target)
         for skip in Skip:
-            child(self._families.skipped, name, skip)
+            self._series(self._families.skipped, name, skip)
         for outcome in ("success", "failure"):
-            child(self._families.duration, name, outcome)
-            child(self._families.confirmations, name, outcome)
+            self._series(self._families.duration, name, outcome)
+            self._series(self._families.confirmations, name, outcome)
         self.tested(target, 0.0, certain=False)
         for phase in Phase:
-            child(self._families.phases, name, phase)
-        child(self._families.interval, name).set(target.interval)
+            self._series(self._families.phases, name, phase)
+        self._series(self._families.interval, name).set(target.interval)
         self._credentials.watch(target)
         self._inform(target)
 
@@ -307,20 +309,20 @@ class Recorder:
     def _inform(self, target: Target) -> None:
         stated = dict(target.labels)
         own = (stated.get(label, "") for label in self._families.own_labels)
-        child(self._families.info, *_identity(target), *own).set(1)
+        self._series(self._families.info, *_identity(target), *own).set(1)
 
     def _watch_failures(self, target: Target) -> None:
         name = target.name
         for category in FAILURE_CATEGORIES:
-            child(self._families.failures, name, category.side, category)
+            self._series(self._families.failures, name, category.side, category)
         for code in (*PROVIDERS[target.provider].watched, *target.watch, *sorted(target.expect.codes)):
             known = code_entry(code)
-            child(self._families.errors, name, code, known.category if known else Category.UNKNOWN)
+            self._series(self._families.errors, name, code, known.category if known else Category.UNKNOWN)
             self._describe(code)
         for error in (*WATCHED_ERRORS, OTHER):
-            child(self._families.oauth_errors, name, error)
+            self._series(self._families.oauth_errors, name, error)
         for stage, reason in possible_faults(target):
-            child(self._families.transport_failures, name, stage, reason)
+            self._series(self._families.transport_failures, name, stage, reason)
 
     @_held_up
     def forget(self, name: str) -> None:
@@ -331,7 +333,7 @@ class Recorder:
     def _describe(self, code: str) -> None:
         known = code_entry(code)
         category = known.category if known else Category.UNKNOWN
-        child(self._families.error_info, code, known.name if known else "", category, category.side).set(1)
+        self._series(self._families.error_info, code, known.name if known else "", category, category.side).set(1)
 
 
 def _exemplar(result: ProbeResult) -> dict[str, str] | None:

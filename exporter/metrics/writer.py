@@ -1,11 +1,9 @@
-"""A registry's samples as text, of which only what changed is made anew."""
+"""A registry's samples as text, of which only what changed is made anew, and none of it at one go."""
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import accumulate, repeat
-from operator import ne
-from threading import Lock
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import Metric as Description
@@ -16,25 +14,37 @@ from prometheus_client.samples import Exemplar
 from exporter.metrics import internals
 from exporter.metrics.exposition import exposition
 from exporter.metrics.internals import Metric, go_number
+from exporter.slices import Steps, at_one_go
+
+Touched = Callable[[Metric], set[str] | None]
+"""Which first label values of a family may show other numbers than before: of each it forgets what it tells; None is
+any."""
 
 _END = b"# EOF\n"
+
+_PIECE = 250
+"""So many blocks are joined in one step: at the most about two megabytes."""
 
 _AS_IN_PYTHON = 1e6
 """Numbers below it look the same in Python and in both formats."""
 
 
+def _any(_family: Metric) -> None:
+    """Of a registry that nobody watches any number may change."""
+
+
 class Writer:
     """Writes a registry in both formats, byte for byte as prometheus_client does.
 
-    A family's text is kept in blocks of neighbouring series with the same first label value: the target. Each time all
-    numbers are read, and a block's text is made anew only if it shows others; so nobody has to tell what changed. Of
-    exemplars it is known that they change with a number. While a registry is written nothing should change in it.
+    A family's text is kept in blocks of neighbouring series with the same first label value: the target. The numbers
+    of blocks that were touched are read, and a block's text is made anew only if they are others. Of exemplars it is
+    known that they change with a number. All of it is done in steps, between which there is time for other things.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, touched: Touched = _any) -> None:
         self._registry = registry
-        self._families: dict[Metric, _Family] = {}
-        self._one_at_a_time = Lock()
+        self._touched = touched
+        self._families: dict[Collector, _Family | _Other] = {}
 
     @property
     def blocks_made(self) -> int:
@@ -42,49 +52,72 @@ class Writer:
         return sum(family.blocks_made for family in self._families.values())
 
     def write(self, *, openmetrics: bool) -> bytes:
-        """All samples in OpenMetrics 1.0 or in Prometheus's text format 0.0.4."""
-        parts: list[bytes] = []
-        with self._one_at_a_time:
-            # The labels of the registry itself, if it has any, come first.
-            parts.append(_by_library(self._registry.restricted_registry(("target_info",)), openmetrics=openmetrics))
-            families: dict[Metric, _Family] = {}
-            for collector in internals.collectors(self._registry):
-                if internals.has_cells(collector):
-                    families[collector] = self._families.get(collector) or _Family(collector)
-                    parts += families[collector].parts(openmetrics=openmetrics)
-                else:
-                    parts.append(_by_library(collector, openmetrics=openmetrics))
-            self._families = families
+        """All samples in OpenMetrics 1.0 or in Prometheus's text format 0.0.4, at one go."""
+        at_one_go(self.read())
+        return b"".join(at_one_go(self.make(openmetrics=openmetrics)))
+
+    def read(self) -> Steps[None]:
+        """Reads all numbers that may have changed; until the last step nothing should change in the registry."""
+        families: dict[Collector, _Family | _Other] = {}
+        for collector in internals.collectors(self._registry):
+            known = self._families.get(collector)
+            if not internals.has_cells(collector):
+                families[collector] = _Other(collector)
+            elif isinstance(known, _Family):
+                families[collector] = known
+            else:
+                families[collector] = _Family(collector)
+            yield from families[collector].read(self._touched)
+        self._families = families
+
+    def make(self, *, openmetrics: bool) -> Steps[list[bytes]]:
+        """The text of what was read, in pieces."""
+        # The labels of the registry itself, if it has any, come first.
+        pieces = [_by_library(self._registry.restricted_registry(("target_info",)), openmetrics=openmetrics)]
+        for family in self._families.values():
+            pieces += yield from family.make(openmetrics=openmetrics)
         if openmetrics:
-            parts.append(_END)
-        # Of bytes, which are joined without keeping other threads from running; text is not.
-        return b"".join(parts)
+            pieces.append(_END)
+        return pieces
+
+
+class _Other:
+    """A collector that is read and written by the library."""
+
+    blocks_made = 0
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def read(self, _touched: Touched) -> Steps[None]:
+        yield
+
+    def make(self, *, openmetrics: bool) -> Steps[list[bytes]]:
+        yield
+        return [_by_library(self._collector, openmetrics=openmetrics)]
 
 
 class _Block:
-    """Neighbouring series and their lines. The lines are the same object in both formats while no exemplar is there."""
+    """Neighbouring series, what stood in their cells when they were read, and their lines in both formats."""
 
-    __slots__ = ("cells", "held", "openmetrics", "series", "text")
+    __slots__ = ("cells", "exemplars", "lines", "numbers", "series", "template")
 
     def __init__(self, series: list[Metric], names: Iterable[str]) -> None:
         self.series = series
         self.cells = tuple(cell for one in series for cell in internals.cells(one))
-        self.held = b""  # by the cells when the lines were made
-        self.text = self.openmetrics = _joined([f"{name} " for name in names])
+        self.template = "".join(f"{name.replace('%', '%%')} %s\n" for name in names)
+        self.numbers = array("d")
+        self.exemplars: list[Exemplar | None] = []
+        self.lines = [b"", b""]
 
-    def make(self, shown: "array[float] | None", numbers: "array[float]", exemplars: Iterable[Exemplar | None]) -> None:
-        """Makes those lines anew whose number is no longer the one shown; an exemplar each, or none at all."""
-        lines = self.text.decode().split("\n")[:-1]
-        for place, changed in enumerate(map(ne, _bits(shown), _bits(numbers)) if shown else repeat(True, len(numbers))):
-            if changed:
-                line = lines[place]
-                lines[place] = f"{line[: line.rindex(' ')]} {_number(numbers[place])}"
-        self.text = self.openmetrics = _joined(lines)
-        if any(exemplars):
-            for place, exemplar in enumerate(exemplars):
-                if exemplar is not None:
-                    lines[place] += _exemplar(exemplar)
-            self.openmetrics = _joined(lines)
+    def read(self) -> bool:
+        """Reads the cells; whether they hold other numbers than the last time."""
+        numbers = internals.numbers(self.cells)
+        # Compared as bytes: NaN is the same as itself, and -0 is not the same as 0.
+        if numbers.tobytes() == self.numbers.tobytes():
+            return False
+        self.numbers = numbers
+        return True
 
 
 class _Family:
@@ -99,46 +132,82 @@ class _Family:
         self._heads = [_by_library(_Head(metric), openmetrics=form) for form in (False, True)]
         labels = internals.label_names(metric)
         self._names = [_name_format(name, labels, more) for name, more in internals.line_names(metric)]
-        self._series: list[Metric] = []
+        self._shape: internals.Shape = (0, None)
         self._blocks: list[_Block] = []
+        self._by_first: dict[str, list[_Block]] = {}
+        self._stale: tuple[set[_Block], set[_Block]] = (set(), set())
 
-    def parts(self, *, openmetrics: bool) -> Iterator[bytes]:
-        """The family's lines, made anew where they show other numbers than the cells hold."""
-        yield self._heads[openmetrics]
-        self._follow()
-        for block in self._blocks:
-            numbers = internals.numbers(block.cells)
-            # Compared as bytes, for the same reason as lines are.
-            if (held := numbers.tobytes()) != block.held:
-                self._make(block, numbers)
-                block.held = held
-            yield block.openmetrics if openmetrics else block.text
+    def read(self, touched: Touched) -> Steps[None]:
+        """Finds the blocks whose lines are to be made anew."""
+        yield
+        if internals.shape(self._metric) != self._shape:
+            yield from self._follow()
+        firsts = touched(self._metric)
+        for first in list(self._by_first if firsts is None else firsts):
+            if firsts is not None:
+                firsts.discard(first)
+            for block in self._by_first.get(first, ()):
+                self._read(block)
+            yield
 
-    def _make(self, block: _Block, numbers: "array[float]") -> None:
-        shown = array("d", block.held)
-        exemplars = internals.exemplars(block.cells) if self._has_exemplars else []
+    def _read(self, block: _Block) -> None:
+        if block.read():
+            if self._has_exemplars:
+                exemplars = internals.exemplars(block.cells)
+                block.exemplars = exemplars if any(exemplars) else []
+            block.lines = [b"", b""]
+            for stale in self._stale:
+                stale.add(block)
+
+    def make(self, *, openmetrics: bool) -> Steps[list[bytes]]:
+        """The family's lines, of which the stale ones are made anew; without an exemplar both formats have the same."""
+        stale, other = self._stale[openmetrics], self._stale[not openmetrics]
+        while stale:
+            block = stale.pop()
+            block.lines[openmetrics] = self._lines(block, openmetrics=openmetrics)
+            if not block.exemplars:
+                block.lines[not openmetrics] = block.lines[openmetrics]
+                other.discard(block)
+            self.blocks_made += 1
+            yield
+        pieces = [self._heads[openmetrics]]
+        for start in range(0, len(self._blocks), _PIECE):
+            pieces.append(b"".join([block.lines[openmetrics] for block in self._blocks[start : start + _PIECE]]))
+            yield
+        return pieces
+
+    def _lines(self, block: _Block, *, openmetrics: bool) -> bytes:
+        each = len(block.numbers) // len(block.series)
         if self._is_histogram:
-            each, lines = len(numbers) // len(block.series), len(self._names)
-            starts = range(0, len(numbers), each)
-            numbers, shown = _cumulated(numbers, each, lines), _cumulated(shown, each, lines)
-            exemplars = [line for n in starts for line in (*exemplars[n : n + each - 1], None, None)[:lines]]
-        block.make(shown, numbers, exemplars)
-        self.blocks_made += 1
+            numbers = _of_histograms(block.numbers, each, len(self._names))
+        else:
+            numbers = list(map(_number, block.numbers))
+        if openmetrics and block.exemplars:
+            # A histogram's last cell is its sum, which has none.
+            for cell, exemplar in enumerate(block.exemplars):
+                if exemplar is not None:
+                    one, line = divmod(cell, each)
+                    numbers[one * len(self._names) + line] += _exemplar(exemplar)
+        return (block.template % tuple(numbers)).encode()
 
-    def _follow(self) -> None:
+    def _follow(self) -> Steps[None]:
         """Takes up the series that came, and lets go those that went; blocks whose series are all there stay."""
-        series = internals.series(self._metric)
-        if series == self._series:
-            return
-        blocks = {block.series[0]: block for block in self._blocks}
-        self._series, self._blocks = series, []
+        shape, series = internals.shape(self._metric), internals.series(self._metric)
+        known = {block.series[0]: block for block in self._blocks}
+        blocks: list[_Block] = []
         start = 0
         while start < len(series):
-            block = blocks.get(series[start])
+            block = known.get(series[start])
             if block is None or block.series != series[start : start + len(block.series)]:
                 block = self._block(series, start)
-            self._blocks.append(block)
+                self._read(block)
+            blocks.append(block)
             start += len(block.series)
+            yield
+        self._shape, self._blocks, self._by_first = shape, blocks, {}
+        for block in blocks:
+            first = internals.label_values(block.series[0])[:1]
+            self._by_first.setdefault("".join(first), []).append(block)
 
     def _block(self, series: list[Metric], start: int) -> _Block:
         """A block of as many series from here on as have the same first label value."""
@@ -177,21 +246,16 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _cumulated(cells: "array[float]", each: int, lines: int) -> "array[float]":
-    """The lines of histograms from their cells: buckets that hold all smaller ones too, their count, the sum.
+def _of_histograms(cells: "array[float]", each: int, lines: int) -> list[str]:
+    """The numbers of histograms' lines: buckets that hold all smaller ones too, their count, the sum.
 
     Each histogram has so many cells, and shows so many lines.
     """
-    shown = array("d")
+    shown: list[str] = []
     for start in range(0, len(cells), each):
-        counts = list(accumulate(cells[start : start + each - 1]))
-        shown.extend([*counts, counts[-1], cells[start + each - 1]][:lines])
+        counts = list(map(_count, accumulate(cells[start : start + each - 1])))
+        shown += [*counts, counts[-1], _number(cells[start + each - 1])][:lines]
     return shown
-
-
-def _bits(numbers: "array[float]") -> memoryview:
-    """Numbers to compare: NaN is the same as itself, and -0 is not the same as 0."""
-    return memoryview(numbers).cast("B").cast("q")
 
 
 def _number(number: float) -> str:
@@ -199,10 +263,10 @@ def _number(number: float) -> str:
     return repr(number) if -_AS_IN_PYTHON < number < _AS_IN_PYTHON else go_number(number)
 
 
+_count = lru_cache(maxsize=4096)(_number)
+"""A number of observations: a few of these are most of all numbers. It is never -0, which a cache takes for 0."""
+
+
 def _exemplar(exemplar: Exemplar) -> str:
     labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(exemplar.labels.items()))
-    return f" # {{{labels}}} {go_number(exemplar.value)} {exemplar.timestamp}"
-
-
-def _joined(lines: list[str]) -> bytes:
-    return "\n".join([*lines, ""]).encode()
+    return f" # {{{labels}}} {_number(float(exemplar.value))} {exemplar.timestamp}"

@@ -124,12 +124,18 @@ class Connection(web.RequestHandler):
     def pause_writing(self) -> None:
         """Extends aiohttp's: the client does not read as fast as it is answered."""
         super().pause_writing()
-        self._leaving = self._loop.call_later(self._limits.answer, self.drop)
+        if self._leaving is None:
+            self._leaving = self._loop.call_later(self._limits.answer, self.drop)
 
     def resume_writing(self) -> None:
-        """Extends aiohttp's: everything is on its way."""
+        """Extends aiohttp's: everything so far is on its way."""
         super().resume_writing()
-        self._stop_leaving()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Lets the deadline go that all pieces of an answer share, if the last one is on its way."""
+        if self.phase is not Phase.ANSWERED and not self.writing_paused:
+            self._stop_leaving()
 
     def _stop_leaving(self) -> None:
         if self._leaving is not None:
@@ -144,6 +150,7 @@ class Connection(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._enter(Phase.IDLE)
+            self._leave()
 
     def handle_error(
         self,

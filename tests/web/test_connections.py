@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -129,6 +129,23 @@ async def test_who_does_not_read_is_dropped() -> None:
         client.writer.transport.resume_reading()  # type: ignore[attr-defined]
 
         assert len(await client.hear()) < LARGE
+
+
+async def test_who_reads_slowly_is_dropped() -> None:
+    """The pieces of an answer share one deadline: each of them alone would be in time."""
+    behind = Behind(text=(bytes(1 << 20) + b"\n") * 16)
+    behind.go_on.set()
+    async with served(make_app(behind.ports()), Limits(answer=0.5)) as port, connected(port) as client:
+        # Small, so that room for more is told of little by little.
+        client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        await client.say(get("/metrics", "Connection: close"))
+        heard = bytearray()
+        with suppress(ConnectionError):
+            while chunk := await client.reader.read(1 << 18):
+                heard += chunk
+                await asyncio.sleep(0.02)
+
+        assert 0 < len(heard) < len(behind.text)
 
 
 async def test_who_reads_gets_everything() -> None:

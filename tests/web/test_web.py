@@ -40,6 +40,19 @@ async def test_metrics_come_in_the_form_asked_for(client: aiohttp.ClientSession)
     assert await fancy.read() == b"openmetrics\n"
 
 
+async def test_metrics_come_in_pieces_and_their_length_before_them(
+    client: aiohttp.ClientSession, behind: Behind
+) -> None:
+    """The length alone, where that is all that is asked for; and the connection goes on."""
+    behind.text = b"first 1\nsecond 2\n"
+    plain = {"Accept-Encoding": "identity"}
+    for method, body in (("HEAD", b""), ("GET", behind.text), ("HEAD", b"")):
+        answer = await client.request(method, "/metrics", headers=plain)
+
+        assert answer.headers["Content-Length"] == "17"
+        assert await answer.read() == body
+
+
 async def test_metrics_are_compressed_for_who_takes_gzip(behind: Behind) -> None:
     """As Prometheus does."""
     async with (
