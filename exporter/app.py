@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import aiohttp
 
+from exporter import exhaustion, logs
 from exporter.answers import Answers
 from exporter.archive import Archive
 from exporter.clock import Clock, SystemClock
@@ -139,6 +140,7 @@ async def serve(
     With a way to `load` the config, SIGHUP reads it anew. Raises OSError if it cannot listen.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
+    exhaustion.watch(asyncio.get_running_loop())
     clock = SystemClock()
     async with real_prober(clock) as prober:
         exporter = Exporter(
@@ -153,7 +155,7 @@ async def serve(
         manager = Manager.of(os.environ, os.getpid())
         reload = Reloader(load, exporter, manager, clock).reload if load else None
         _settle_memory()
-        with _archive(options, clock, exporter) as archive:
+        with logs.aside(exporter.log_line_lost), _archive(options, clock, exporter) as archive:
             if archive is not None:
                 exporter.keep(archive)
             ports = answers.ports(drills=options.drills, reload=reload if options.lifecycle else None)

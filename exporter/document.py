@@ -20,6 +20,7 @@ Private = Mapping[str, Collection[str]]
 """Keys below which secrets stand, each with the words that may be repeated from there."""
 
 MAX_SIZE = 16 << 20
+TOO_LARGE = f"the file is larger than {MAX_SIZE >> 20} MiB"
 MAX_ALIASES = 1000
 MAX_DEPTH = 32
 
@@ -138,7 +139,7 @@ def load(text: str, private: Private = MappingProxyType({})) -> Document:
     reader = _Reader(private)
     root = None
     if len(text) > MAX_SIZE:
-        reader.complain(1, (), f"the file is larger than {MAX_SIZE >> 20} MiB")
+        reader.complain(1, (), TOO_LARGE)
     elif stranger := Reader.NON_PRINTABLE.search(text):
         line = text.count("\n", 0, stranger.start()) + 1
         reader.complain(line, (), "not valid YAML: a character that YAML does not allow")

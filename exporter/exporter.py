@@ -31,6 +31,8 @@ CONFIRMING_SHARE = 4
 LAG_EVERY = 0.5
 """Seconds between two looks at how late the event loop runs."""
 
+CLOCKS_DIFFER = 60.0
+"""Seconds by which a provider's clock may differ from ours before that is told: what we sign may then be refused."""
 
 LONGEST_PAUSE = 240.0
 """Seconds for which a provider may ask not to be asked, at the most; much longer, and the target would seem stalled."""
@@ -69,6 +71,7 @@ class Exporter:
         self._scheduler = Scheduler(self._attempt, self._confirm, self._recorder, clock)
         self._drills = Drills(prober, self._recorder, clock)
         self._verdicts: dict[tuple[str, bool], str] = {}
+        self._clocks_differ: set[str] = set()
         self.credentials = Credentials()
         self._archive: Archive | None = None
         self._take_up(config)
@@ -83,6 +86,11 @@ class Exporter:
     def history_writable(self) -> Callable[[bool], None]:
         """Who is told whether the history's file can be written."""
         return self._recorder.history_writable
+
+    @property
+    def log_line_lost(self) -> Callable[[], None]:
+        """Who is told of each log line that could not be written."""
+        return self._recorder.log_line_lost
 
     def keep(self, archive: Archive) -> None:
         """Takes up the history of earlier runs, and goes on with it."""
@@ -203,6 +211,7 @@ class Exporter:
     def _log(self, result: ProbeResult) -> None:
         """Logs what changed: a line an attempt would bury it, and every failure is kept in the history."""
         self._log_credentials(result)
+        self._log_clock(result)
         key, said = (result.target.name, result.target.is_rotated), verdict(result)
         before = self._verdicts.get(key)
         self._verdicts[key] = said
@@ -220,6 +229,18 @@ class Exporter:
                 log.warning("credential cannot be read", extra={**about, "problem": state.problem})
             else:
                 log.info("credential can be read again", extra=about)
+
+    def _log_clock(self, result: ProbeResult) -> None:
+        name, difference = result.target.name, result.evidence.clock_difference
+        if difference is None or (abs(difference) > CLOCKS_DIFFER) == (name in self._clocks_differ):
+            return
+        about = {"target": name, "clock_difference_seconds": round(difference, 1)}
+        if name in self._clocks_differ:
+            self._clocks_differ.discard(name)
+            log.info("the provider's clock and ours agree again", extra=about)
+        else:
+            self._clocks_differ.add(name)
+            log.warning("the provider's clock differs from ours; is this machine's right?", extra=about)
 
     async def _watch_lag(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from exporter.catalogue import Skip
 from exporter.clock import Clock
+from exporter.exhaustion import out_of_memory
 from exporter.model import Target
 
 T = TypeVar("T")
@@ -261,6 +262,9 @@ class Scheduler:
                 if due is not None:
                     self._observer.started(self._clock.monotonic() - due)
                 return await attempt(target)
+        except MemoryError as error:
+            out_of_memory(error)
+            raise
         except Exception:
             # A bug that one target's answers bring out must not end the probing of all others.
             log.exception("internal error", extra={"target": target.name})

@@ -67,6 +67,7 @@ BAD: list[tuple[str, bytes, bytes | None, str, str]] = [
 ]
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     ("certificate", "key", "password", "problem"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
 )
@@ -95,6 +96,7 @@ def test_no_content_brings_it_down(certificate: bytes, key: bytes | None, passwo
     assert isinstance(parse(head + certificate, key, password), Unreadable)
 
 
+@pytest.mark.fault(67)
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(PAIR.key + PAIR.chain)), st.binary(max_size=20))
 def test_a_half_written_pair_is_no_pair(cut: int, after: bytes) -> None:

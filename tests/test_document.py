@@ -52,6 +52,7 @@ NUMBER = "line 1: a: YAML reads this as another number; put it in quotes if it i
 DIRECTIVE = "line 1: a: YAML reads this as a directive; put it in quotes if it is text"
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize(
     ("scalar", "complaint"),
     [
@@ -67,6 +68,7 @@ def test_a_scalar_that_yaml_1_1_takes_for_something_else_is_a_problem(scalar: st
     assert complaints(f"a: '{scalar}'") == []
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -105,6 +107,7 @@ def test_a_mistake_is_one_problem_on_its_line(text: str, complaint: str) -> None
     assert complaints(text) == [complaint]
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -151,6 +154,7 @@ def test_an_anchored_value_cannot_hold_itself() -> None:
     ]
 
 
+@pytest.mark.fault(65)
 def test_aliases_are_bounded() -> None:
     most = "a: &x 1\nb: [" + "*x, " * MAX_ALIASES
     assert complaints(most + "]") == []
@@ -163,6 +167,7 @@ def test_nesting_is_bounded() -> None:
     assert complaint == f"line 2: {'[0]' * MAX_DEPTH}: nested deeper than {MAX_DEPTH} levels"
 
 
+@pytest.mark.fault(65)
 def test_a_nesting_bomb_is_one_problem() -> None:
     """Newer releases of libyaml look ahead and refuse it before we do."""
     (complaint,) = complaints("\n" + "[" * 100_000)
@@ -173,6 +178,7 @@ def test_a_nesting_bomb_is_one_problem() -> None:
     }
 
 
+@pytest.mark.fault(65)
 def test_size_is_bounded() -> None:
     assert complaints("#" * (MAX_SIZE + 1)) == ["line 1: the file is larger than 16 MiB"]
 
@@ -181,6 +187,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
     assert load("\ufeffa: 1").root == {"a": 1}
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize(
     "text",
     [

@@ -299,6 +299,7 @@ async def test_who_asks_for_patience_gets_it(status: int, value: str, gap: float
 NO_ANSWER = TransportFailure(fault=Fault(Stage.HEADERS, Reason.TIMEOUT))
 
 
+@pytest.mark.fault(57)
 @pytest.mark.parametrize(
     ("answer", "stall", "success", "side", "timed"),
     [
@@ -341,6 +342,7 @@ async def test_what_the_exporter_slept_through_is_its_own_fault(
     assert value("token_probe_phase_seconds_count", phase="connect") in {0.0, None}
 
 
+@pytest.mark.fault(57)
 async def test_a_stall_between_attempts_disturbs_none() -> None:
     """Nor does one before an attempt began."""
     clock = FakeClock()
@@ -418,6 +420,7 @@ def series(text: str, target: str) -> set[str]:
     return {line for line in lines if not line.startswith("#")}
 
 
+@pytest.mark.fault(64)
 @virtual
 async def test_another_config_leaves_what_stays_as_it_was() -> None:
     """Counters, schedule, and the test for an outage go on; what changed begins anew; what went is gone."""
@@ -457,6 +460,7 @@ async def test_another_config_leaves_what_stays_as_it_was() -> None:
         assert len(await Answers(exporter, bench.clock).statuses()) == 3
 
 
+@pytest.mark.fault(64)
 @virtual
 async def test_an_attempt_under_way_ends_uncounted_where_its_target_changed_meanwhile() -> None:
     """It answers a question that nobody asks any more."""
@@ -477,6 +481,7 @@ async def test_an_attempt_under_way_ends_uncounted_where_its_target_changed_mean
         assert not bench.exporter.history.failures()
 
 
+@pytest.mark.fault(63)
 @virtual
 async def test_a_refused_config_is_a_gauge() -> None:
     """Until a good one comes."""

@@ -50,6 +50,7 @@ def test_a_target_with_everything_in_order_has_no_findings(tmp_path: Path) -> No
     assert seen(with_certificate(tmp_path)) == GOOD
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     ("begins", "ends", "problem"),
     [
@@ -97,6 +98,7 @@ def test_an_assertion_that_nobody_renews(tmp_path: Path) -> None:
     assert problem == "its assertion ended at 2029-12-31 23:59 UTC; whoever writes the file has stopped renewing it"
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
 def test_a_file_that_everybody_may_read_is_unwise(tmp_path: Path, mode: int, warned: bool) -> None:
     """Of a certificate only the key matters."""

@@ -74,6 +74,7 @@ LOSSES: list[Callable[[Path], None]] = [vanish, empty, turn_into_folder, grow, g
 SOURCES = ["secret", "assertion", "certificate", "key", "password"]
 
 
+@pytest.mark.fault(66, 68)
 @pytest.mark.parametrize("lost", SOURCES)
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 def test_the_last_good_value_stands_in_for_what_is_lost(
@@ -107,6 +108,7 @@ def test_the_last_good_value_stands_in_for_what_is_lost(
     assert isinstance(Keyring().read(source), Reading)
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize("torn", ["assertion", "certificate", "key"])
 def test_what_is_half_written_is_not_taken(tmp_path: Path, torn: str) -> None:
     """Nobody can tell of a plain secret; of these anybody can."""
@@ -151,6 +153,7 @@ def test_a_keyring_does_not_take_one_source_for_another(tmp_path: Path) -> None:
     assert isinstance(keyring.read(FileSecret(tmp_path / "b")), Unreadable)
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize("order", [("tls.crt", "tls.key"), ("tls.key", "tls.crt")])
 def test_key_and_certificate_change_together(tmp_path: Path, order: tuple[str, str]) -> None:
     """Between the first and the second file the old pair goes on, and that is told."""
@@ -169,6 +172,7 @@ def test_key_and_certificate_change_together(tmp_path: Path, order: tuple[str, s
     assert keyring.read(source) == Reading(SECOND.certificate)
 
 
+@pytest.mark.fault(67)
 def test_a_volume_of_kubernetes_changes_at_once(tmp_path: Path) -> None:
     """All files by one link."""
     source = CertificateSource(tmp_path / "tls.crt", tmp_path / "tls.key")

@@ -235,6 +235,7 @@ async def test_a_failure_on_the_wire_counts_by_stage_and_reason() -> None:
     assert board.total("token_probe_errors_total") == board.total("token_probe_oauth_errors_total") == 0
 
 
+@pytest.mark.fault(66)
 async def test_an_unreadable_secret_shows_on_its_own_gauge() -> None:
     """And on it alone is the credential blamed."""
     board = Board()
@@ -304,6 +305,7 @@ def reading(proof: Proof) -> ReadProof:
     return lambda _: Reading(proof)
 
 
+@pytest.mark.fault(69)
 async def test_a_renewed_certificate_moves_its_end() -> None:
     """With the next attempt."""
     target = make_target(credential=Credential("private_key_jwt", CertificateSource(Path("tls.pem"))))

@@ -102,6 +102,7 @@ def test_ticks_stand_on_a_grid_and_do_not_drift() -> None:
     assert all(tick.missed == 0 for (tick,) in ticks)
 
 
+@pytest.mark.fault(56)
 def test_missed_ticks_are_counted_and_made_up_for_once() -> None:
     """After five intervals asleep a target is due once, and five ticks are missed."""
     target = make_target(interval=30.0)
@@ -153,6 +154,7 @@ async def test_a_target_never_overlaps_itself() -> None:
     assert log.skips == {("slow", Skip.OVERLAP): 6}
 
 
+@pytest.mark.fault(56)
 async def test_a_suspended_machine_skips_what_it_slept_through() -> None:
     """After ten intervals in one leap each target is attempted once, not ten times."""
     clock, attempts = FakeClock(), Counter[str]()

@@ -64,6 +64,7 @@ def test_a_missing_file_is_unreadable(tmp_path: Path) -> None:
     assert secret_or_none(FileSecret(tmp_path / ("n" * 5000))) is None
 
 
+@pytest.mark.fault(68)
 def test_a_directory_a_fifo_and_a_device_are_unreadable_and_block_nothing(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -92,6 +93,7 @@ def test_a_file_of_another_is_unreadable(tmp_path: Path) -> None:
     assert secret_or_none(FileSecret(file)) is None
 
 
+@pytest.mark.fault(68)
 def test_a_file_may_have_64_kib_and_no_more(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("x" * MAX_SIZE)

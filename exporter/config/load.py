@@ -26,7 +26,7 @@ from exporter.config.schema import (
     keys_of,
 )
 from exporter.config.workload import completed
-from exporter.document import Problem, load
+from exporter.document import MAX_SIZE, TOO_LARGE, Problem, load
 from exporter.grants import GRANTS, remembers
 from exporter.model import (
     CURRENT,
@@ -57,7 +57,11 @@ from exporter.providers import PROVIDERS
 def load_config(path: Path) -> Config | list[Problem]:
     """Reads a config file; relative paths in it are meant from its folder."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_SIZE + 1)
+        if len(content) > MAX_SIZE:
+            return [Problem(0, "", TOO_LARGE)]
+        text = content.decode()
     except UnicodeDecodeError:
         return [Problem(0, "", "is not UTF-8 text; save it as UTF-8")]
     except OSError as error:

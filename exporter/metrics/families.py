@@ -254,6 +254,9 @@ class Families:
             "token_exporter_history_writable", "Whether the history's file could be written; 1 where there is none."
         )
         self.history_writable.set(1)
+        self.log_lines_lost = self._counter(
+            "token_exporter_log_lines_lost", "Log lines that standard error did not take, or not fast enough."
+        )
         self.internal_errors = self._counter(
             "token_exporter_internal_errors", "Attempts that ended in an error of the exporter itself."
         )

@@ -252,6 +252,10 @@ class Recorder:
         """
         self._families.history_writable.set(writable)
 
+    def log_line_lost(self) -> None:
+        """A log line could not be written. Called by any thread, and waits for nothing, as `history_writable`."""
+        self._families.log_lines_lost.inc()
+
     @_held_up
     def config_loaded(self, now: float) -> None:
         """A config was read without a problem."""

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from exporter.exhaustion import out_of_memory
 from exporter.web.guard import SECURITY_HEADERS
 from exporter.web.protection import Protection
 from exporter.web.tls import names_of
@@ -160,6 +161,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Replaces aiohttp's answer, which repeats what the client sent, by one with our headers."""
+        if isinstance(exc, MemoryError):
+            out_of_memory(exc)
         super().handle_error(request, status, exc, message)
         answer = web.Response(status=status, text=f"{HTTPStatus(status).phrase}\n", headers=SECURITY_HEADERS)
         answer.force_close()

@@ -36,6 +36,7 @@ targets:
 """
 
 
+@pytest.mark.fault(65)
 def test_ten_mistakes_are_ten_problems_and_no_secret_is_shown(tmp_path: Path) -> None:
     """Exit 2, one line each, with line and path and never the value."""
     config = tmp_path / "config.yaml"
@@ -60,6 +61,7 @@ def test_a_missing_config_says_so() -> None:
     assert "cannot be read: No such file or directory" in ended.stderr
 
 
+@pytest.mark.fault(66)
 def test_check_names_secrets_that_cannot_be_read(tmp_path: Path) -> None:
     """What a running exporter would only find at the first attempt."""
     config = tmp_path / "config.yaml"

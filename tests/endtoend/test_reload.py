@@ -49,6 +49,7 @@ def post_reload(exporter: Running, **headers: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+@pytest.mark.fault(64)
 def test_a_signal_takes_up_the_changed_config(tmp_path: Path) -> None:
     """What stayed goes on counting, what went has no series left, what came is probed."""
     with token_endpoint() as endpoint, serving(tmp_path, endpoint) as exporter:
@@ -66,6 +67,7 @@ def test_a_signal_takes_up_the_changed_config(tmp_path: Path) -> None:
         assert "payroll" in exporter.get("/config")
 
 
+@pytest.mark.fault(63)
 def test_a_bad_config_changes_nothing_and_is_told_once_with_its_line(tmp_path: Path) -> None:
     """Over HTTP the problems are the answer, 500; none of them shows a value. A good one mends it."""
     with token_endpoint() as endpoint, serving(tmp_path, endpoint, "--web.enable-lifecycle") as exporter:
@@ -87,6 +89,7 @@ def test_a_bad_config_changes_nothing_and_is_told_once_with_its_line(tmp_path: P
         assert exporter.samples(LOADED) == [1.0]
 
 
+@pytest.mark.fault(63)
 def test_a_config_that_is_gone_changes_nothing_either(tmp_path: Path) -> None:
     """Neither by HTTP nor by signal."""
     with token_endpoint() as endpoint, serving(tmp_path, endpoint, "--web.enable-lifecycle") as exporter:
@@ -111,6 +114,7 @@ def test_not_everybody_may_reload(tmp_path: Path, flags: tuple[str, ...], header
         assert post_reload(exporter, **headers)[0] == status
 
 
+@pytest.mark.fault(64)
 def test_many_signals_at_once_are_one_reading_more(tmp_path: Path) -> None:
     """And the last config wins."""
     with token_endpoint() as endpoint, serving(tmp_path, endpoint) as exporter:

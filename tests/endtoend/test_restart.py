@@ -5,6 +5,7 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
 from processes import Running, running
 from servers import token_endpoint
 
@@ -40,6 +41,7 @@ def test_evidence_survives_a_kill(tmp_path: Path) -> None:
             assert exporter.samples("token_exporter_history_writable") == [1.0]
 
 
+@pytest.mark.fault(61)
 def test_a_path_that_cannot_be_written_stops_no_probe(tmp_path: Path) -> None:
     """It is a gauge and a warning; the evidence is in memory."""
     config = tmp_path / "config.yaml"

@@ -142,6 +142,7 @@ async def serving(names: Mapping[str, str]) -> AsyncIterator[tuple[Server, str]]
         yield server, url
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize("swap", [rename_over, swap_link])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_rotation_fails_no_probe(

@@ -407,6 +407,7 @@ def test_an_exception_becomes_the_reason_of_its_stage(error: Exception, stage: S
     assert fault_of(error, stage) == Fault(stage, reason)
 
 
+@pytest.mark.fault(58, 59)
 @pytest.mark.parametrize(
     ("number", "reason"), [(errno.EMFILE, Reason.FD_EXHAUSTED), (errno.EADDRNOTAVAIL, Reason.NO_PORTS)]
 )
@@ -415,6 +416,7 @@ def test_what_this_machine_lacks_is_our_own_fault(number: int, reason: Reason) -
     assert fault_of(OSError(number, "none left"), Stage.CONNECT) == Fault(Stage.LOCAL, reason)
 
 
+@pytest.mark.fault(58)
 async def test_running_out_of_descriptors_is_not_the_name_servers_fault(transport: Transport) -> None:
     """c-ares reports it as a failure to ask one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
