@@ -30,6 +30,8 @@ from exporter.web import Protection
 
 FAILED = 1
 WRONG_USE = 2
+
+_STDERR = 2
 T = TypeVar("T", Config, Scenario, Protection)
 
 log = logging.getLogger("exporter")
@@ -41,6 +43,7 @@ class _UsageError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and exits: 0 well, 1 something failed while running, 2 wrong use or a bad config."""
+    _open_standard_descriptors()
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = make_parser(_RUNS)
     # `serve` is what an exporter does, so its flags work without naming it.
@@ -64,6 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
+
+
+def _open_standard_descriptors() -> None:
+    """Opens those that are closed on nothing: libuv aborts where a socket has such a number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """Reads secrets and certificates where they are kept, at each use: a rotated one needs no restart."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from exporter.model import (
     SecretSource,
     Unreadable,
 )
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _Contents = tuple[bytes, bytes | None, Secret | None]
 """What a certificate is made of: the content of its file and of its key's own, and the password."""
@@ -119,4 +122,7 @@ def _secret(content: bytes, where: str) -> Secret | Unreadable:
         text = content.decode().strip()
     except UnicodeDecodeError:
         return Unreadable(f"{where} is not UTF-8 text")
+    # None has one (RFC 6749 appendix A), and in a header it would begin another line.
+    if _CONTROL.search(text):
+        return Unreadable(f"{where} holds a line break or another control character")
     return Secret(text) if text else Unreadable(f"{where} is empty")

@@ -31,8 +31,7 @@ class Running:
 
     def samples(self, pattern: str) -> list[float]:
         """The values of the samples whose line matches."""
-        lines = self.get("/metrics").splitlines()
-        return [float(line.rsplit(" ", 1)[1]) for line in lines if re.match(pattern, line)]
+        return values(self.get("/metrics"), pattern)
 
     def until(self, condition: Callable[[], bool], within: float = PATIENCE) -> None:
         """Asks again and again, as long as the process lives, until the condition holds."""
@@ -45,6 +44,16 @@ class Running:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+    def said(self) -> str:
+        """What an ended process has written since it named its port."""
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+
+def values(metrics: str, pattern: str) -> list[float]:
+    """The values of the samples whose name and labels match."""
+    return [float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if re.match(pattern, line)]
 
 
 def fetch(url: str, **headers: str) -> str:
@@ -60,10 +69,12 @@ def free_port() -> int:
         return int(unused.getsockname()[1])
 
 
-def run(*arguments: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    """Runs one command to its end."""
+def run(
+    *arguments: str, environment: dict[str, str] | None = None, under: tuple[str, ...] = ()
+) -> "subprocess.CompletedProcess[str]":
+    """Runs one command to its end, `under` another one that begins it."""
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*under, *COMMAND, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -78,10 +89,14 @@ def running(
     *arguments: str,
     port: str = r"port[= ](\d+)|localhost:(\d+)/metrics",
     environment: dict[str, str] | None = None,
+    under: tuple[str, ...] = (),
 ) -> Iterator[Running]:
-    """A command that listens, while the block runs; its output is read until it names the port."""
+    """A command that listens, while the block runs, `under` another one that begins it.
+
+    Its output is read until it names the port.
+    """
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*under, *COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer
 
 from aiohttp import web
 
@@ -144,7 +145,7 @@ def token_endpoint() -> Iterator[TokenEndpoint]:
 
 
 @contextmanager
-def in_a_thread(server: ThreadingHTTPServer) -> Iterator[None]:
+def in_a_thread(server: BaseServer) -> Iterator[None]:
     """Lets a server serve while the block runs."""
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
@@ -67,18 +70,26 @@ class Party:
 
 def written(header: object, claims: object, signature: str = "c2ln") -> str:
     """A token that nobody signed."""
-    return ".".join((_base64url(json.dumps(header)), _base64url(json.dumps(claims)), signature))
+    return ".".join((_base64url(json.dumps(header).encode()), _base64url(json.dumps(claims).encode()), signature))
+
+
+def signed_as(party: Party, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+    """A JWT whose header says what joserfc refuses to say; an RSA key signs it, as the party's algorithm has it."""
+    key, unsigned = party.key.private_key, written(header, claims, "")
+    assert isinstance(key, RSAPrivateKey)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    way = pss if party.algorithm == "PS256" else padding.PKCS1v15()
+    return unsigned + _base64url(key.sign(unsigned.rstrip(".").encode(), way, hashes.SHA256()))
 
 
 def signed_with_text(text: bytes, claims: Mapping[str, Any]) -> str:
     """A JWT that takes a public key's text for the secret of an HMAC; joserfc refuses to."""
     unsigned = written({"alg": "HS256", "typ": "JWT", "kid": "one"}, claims, "")
-    digest = hmac.digest(text, unsigned.rstrip(".").encode(), "sha256")
-    return unsigned + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return unsigned + _base64url(hmac.digest(text, unsigned.rstrip(".").encode(), "sha256"))
 
 
-def _base64url(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def jwks(*keys: Mapping[str, Any] | object) -> TokenResponse:

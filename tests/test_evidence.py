@@ -166,6 +166,7 @@ SPELLINGS = {
 }
 
 
+@pytest.mark.fault(73)
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_a_secret_is_masked_in_every_spelling(spelling: str) -> None:
     assert redact(f"before {spelling}, after {spelling}.", [Secret(RAW)]) == f"before {MASK}, after {MASK}."
@@ -284,6 +285,7 @@ def test_no_noun_shows_a_secret_a_body_or_a_token() -> None:
         assert "canary" not in repr(noun) + str(noun) + f"{noun}" + f"{noun!a}"
 
 
+@pytest.mark.fault(73)
 def test_a_secret_in_a_header_is_masked_too() -> None:
     """A provider may echo it anywhere."""
     secret = Secret("PLANTED9x")

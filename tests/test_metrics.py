@@ -390,6 +390,7 @@ async def test_attempts_are_successes_and_failures() -> None:
     assert board.value("token_probe_attempts_total") == 6 == successes + board.total("token_probe_failures_total")
 
 
+@pytest.mark.fault(70)
 def test_unknown_codes_have_a_budget() -> None:
     """After it is used up they share `other`, and that is counted."""
     board = Board()
@@ -562,6 +563,7 @@ def test_an_error_of_ours_is_a_failure_on_our_side() -> None:
     assert board.value("token_probe_transport_failures_total", stage="local", reason="internal") == 1
 
 
+@pytest.mark.fault(70)
 def test_a_hundred_thousand_random_answers_stay_within_the_bound_of_the_docs() -> None:
     """Whatever codes and errors an endpoint makes up (docs/configuration.md, How many series)."""
     chance = random.Random(0)

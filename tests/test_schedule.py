@@ -71,6 +71,7 @@ async def scheduling(
         await task
 
 
+@pytest.mark.fault(85, 88)
 @given(st.text(min_size=1))
 def test_first_runs_are_spread_by_a_stable_share_of_the_interval(name: str) -> None:
     """The share depends on the name alone and lies in [0, 1)."""
@@ -78,6 +79,7 @@ def test_first_runs_are_spread_by_a_stable_share_of_the_interval(name: str) -> N
     assert 0 <= offset(name) < 1
 
 
+@pytest.mark.fault(88)
 def test_the_spread_is_even() -> None:
     """Of 1,000 targets each tenth of the interval gets about a tenth."""
     tenths = Counter(int(offset(f"target-{n}") * 10) for n in range(1000))
@@ -137,6 +139,7 @@ async def test_every_target_is_attempted_once_an_interval() -> None:
     assert not log.skips
 
 
+@pytest.mark.fault(87)
 async def test_a_target_never_overlaps_itself() -> None:
     """A tick that comes while the attempt before it still runs is skipped and counted; other targets go on."""
     clock, attempts = FakeClock(), Counter[str]()
@@ -197,6 +200,7 @@ async def test_what_a_start_takes_is_not_made_up_for() -> None:
     assert not log.skips
 
 
+@pytest.mark.fault(88)
 async def test_the_concurrency_limit_delays_and_is_told() -> None:
     """With one place, the second of two attempts starts when the first ends, and its delay is that wait."""
     clock, running, most = FakeClock(), 0, 0
@@ -221,6 +225,7 @@ async def test_the_concurrency_limit_delays_and_is_told() -> None:
     assert waits == pytest.approx(sorted(start + 10_000 + 5 * n - moment for n, moment in enumerate(due)))
 
 
+@pytest.mark.fault(86)
 async def test_an_error_of_ours_is_counted_and_stops_nobody() -> None:
     """A crash of one target's attempt leaves the others, and its own next attempt, alone."""
     clock, attempts = FakeClock(), Counter[str]()

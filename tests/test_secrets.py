@@ -25,10 +25,14 @@ CONTENTS: list[tuple[str, bytes, str | None]] = [
     ("plain", b"s3cret", "s3cret"),
     ("white space around it", b" \ts3cret\r\n", "s3cret"),
     ("white space within it", b"s3 cret", "s3 cret"),
+    ("a tab within it", b"s3\tcret", "s3\tcret"),
     ("UTF-8", "grün".encode(), "grün"),
     ("nothing", b"", None),
     ("white space alone", b" \r\n", None),
     ("not UTF-8", b"s3cret\xff", None),
+    ("two lines", b"s3cret\nother", None),
+    ("a header of its own", b"s3cret\r\nX-Evil: 1", None),
+    ("another control character", b"s3\x1bcret", None),
 ]
 
 

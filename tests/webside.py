@@ -125,14 +125,14 @@ async def served(
 
 
 @asynccontextmanager
-async def real_exporter(config: str, *, scheduled: bool = False) -> AsyncIterator[int]:
+async def real_exporter(config: str, *, scheduled: bool = False, kind: type[Prober] = Prober) -> AsyncIterator[int]:
     """An exporter of this config that really sends: by /probe, and on schedule where it is said; yields its port."""
     parsed = parse_config(config, Path())
     assert isinstance(parsed, Config), parsed
     clock = SystemClock()
     ids = count(1)
     async with Transport(clock) as transport:
-        prober = Prober(
+        prober = kind(
             send=transport.send,
             read=Keyring().read,
             hold=Keeper(clock).hold,

@@ -100,6 +100,7 @@ SHAPE = "must be a URL such as https://sso.example.org/realms/main"
 USER = "must not hold a user name or password"
 
 
+@pytest.mark.fault(74)
 @pytest.mark.parametrize(
     ("url", "message"),
     [
@@ -174,6 +175,7 @@ INSTANT = 'must be a date such as "2027-01-31" or a moment such as "2027-01-31T1
 VARIABLE = "must be the name of an environment variable"
 
 
+@pytest.mark.fault(74)
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [

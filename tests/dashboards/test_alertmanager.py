@@ -345,6 +345,7 @@ def settled(alerting: Alerting) -> Alerting:
     return alerting
 
 
+@pytest.mark.fault(94)
 @pytest.mark.parametrize("job", CASES)
 def test_an_alert_mutes_what_it_makes_superfluous_and_nothing_else(settled: Alerting, job: str) -> None:
     """Alertmanager says which alerts are suppressed, and by which."""
@@ -377,6 +378,7 @@ def test_the_watchdog_is_heard_whatever_else_fires(settled: Alerting) -> None:
     settled.webhook.wait_for(lambda each: each.receiver == "dead-man" and each.tells(alertname=WATCHDOG, job="absent"))
 
 
+@pytest.mark.fault(94)
 def test_fifty_targets_are_one_page_within_seconds(alerting: Alerting) -> None:
     """The page names all of them."""
     posted = time.time()

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from processes import COMMAND, ROOT, run, running
+from processes import COMMAND, ROOT, run, running, values
 
 CANARY = "canary-5f3Kx"
 
@@ -187,8 +187,7 @@ def test_serve_probes_and_hides_its_secrets_and_ends_in_order(tmp_path: Path) ->
             shown = exporter.get("/config") + exporter.get("/metrics") + exporter.get("/")
             debug = exporter.get("/probe?target=invalid-client&debug=true")
             status = exporter.stop()
-            assert exporter.process.stdout is not None
-            logged = exporter.process.stdout.read()
+            logged = exporter.said()
 
     assert len(attempts) == 6
     assert status == 0
@@ -203,11 +202,7 @@ def test_serve_probes_and_hides_its_secrets_and_ends_in_order(tmp_path: Path) ->
     assert "Authorization: <secret>" in debug
 
 
-def values(metrics: str, pattern: str) -> list[float]:
-    """The values of the samples whose name and labels match."""
-    return [float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if re.match(pattern, line)]
-
-
+@pytest.mark.fault(89)
 def test_a_port_in_use_is_told_in_one_line() -> None:
     """Exit 1 before any probe."""
     with running("simulate", "--web.listen-address=127.0.0.1:0") as other:

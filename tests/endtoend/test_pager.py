@@ -95,6 +95,7 @@ def test_an_outage_reaches_the_pager(outage: Outage, capsys: pytest.CaptureFixtu
         sys.stdout.write(f"\nonset of a total outage to the webhook: {page.at - outage.onset:.1f} s\n")
 
 
+@pytest.mark.fault(94)
 def test_several_targets_are_told_as_the_services_failure(outage: Outage) -> None:
     """Beside it, the pager hears of nothing that one target alone would say."""
     page = outage.pager.wait_for(

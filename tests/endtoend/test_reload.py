@@ -103,6 +103,7 @@ def test_a_config_that_is_gone_changes_nothing_either(tmp_path: Path) -> None:
         exporter.until(lambda: exporter.samples(LOADED) == [0.0])
 
 
+@pytest.mark.fault(83)
 @pytest.mark.parametrize(
     ("flags", "headers", "status"),
     [((), {}, 403), (("--web.enable-lifecycle",), {"Origin": "https://evil.example"}, 403)],

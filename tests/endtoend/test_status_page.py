@@ -126,6 +126,7 @@ def complaints(page: Page) -> list[str]:
     return said
 
 
+@pytest.mark.fault(72)
 async def test_no_text_of_a_provider_runs(page: Page) -> None:
     """Wherever it is shown: names of targets, descriptions, ids, headers, bodies; no page has an element of it."""
     # No config lets a name hold any of this, and no path a slash or brace.

@@ -147,7 +147,7 @@ async def test_the_same_key_id_with_another_key_is_looked_for_too() -> None:
 
 
 async def test_what_just_came_is_not_asked_for_again() -> None:
-    """One fetch an attempt, however often the token is not known."""
+    """One fetch an attempt, however often the token is not known (CVE-2026-48524 of PyJWT)."""
     bench = Bench(TokenCheck())
     bench.provider.keys = jwks(TWO.jwk())
 

@@ -1,11 +1,12 @@
 """Which tokens are signed with a provider's keys. They are made by another library than the one that checks them."""
 
+import json
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from signing import KINDS, Party, key_for, signed_with_text, written
+from signing import KINDS, Party, key_for, signed_as, signed_with_text, written
 
 from exporter.catalogue import Reason
 from exporter.interpret import Jwt, issued_token, read_jwt, verify
@@ -87,6 +88,36 @@ def test_the_largest_token_is_still_read() -> None:
     token = ONE.sign({**CLAIMS, "groups": "g" * (room // 4 * 3 - 40)})
     assert MAX_TOKEN - 100 < len(token) <= MAX_TOKEN
     assert verdict(token, ONE.jwk()) is None
+
+
+PSS, FORGER = Party("PS256"), Party(number=1)
+RS256 = {"alg": "RS256", "kid": "one"}
+ADVISORIES = [
+    pytest.param(signed_as(ONE, RS256 | {"crit": ["x"], "x": 1}, CLAIMS), id="CVE-2026-32597 crit of PyJWT"),
+    pytest.param(signed_as(ONE, RS256 | {"crit": ["exp"]}, CLAIMS), id="CVE-2025-59420 crit of Authlib"),
+    pytest.param(signed_with_text(json.dumps(ONE.jwk()).encode(), CLAIMS), id="CVE-2026-48526 JWK as HMAC key"),
+    pytest.param(signed_with_text(PEM, CLAIMS), id="CVE-2024-37568 PEM as HMAC key"),
+    pytest.param(
+        signed_with_text(key_for("RS256").as_der(private=False), CLAIMS), id="python-jose 419 DER as HMAC key"
+    ),
+    pytest.param(signed_as(PSS, RS256, CLAIMS), id="CVE-2026-48523 signed by another algorithm than it says"),
+    pytest.param(signed_as(FORGER, RS256 | {"jwk": FORGER.jwk()}, CLAIMS), id="CVE-2026-27962 jwk in the header"),
+    pytest.param(written({"alg": "none", "kid": "one"}, CLAIMS, ""), id="CVE-2026-28802 alg none"),
+]
+"""Tokens that verifiers took for signed with the key of RS256 or PS256 that they knew."""
+
+
+@pytest.mark.parametrize("token", ADVISORIES)
+def test_no_forgery_that_another_verifier_took_is_taken(token: str) -> None:
+    """Whether the key says which algorithm it is for or leaves it open."""
+    for known in (ONE.jwk(), ONE.jwk(alg=None), PSS.jwk(), PSS.jwk(alg=None)):
+        assert verdict(token, known) in {Reason.BAD_HEADER, Reason.BAD_ALGORITHM, Reason.BAD_SIGNATURE}
+
+
+def test_forgeries_are_signed_as_they_say() -> None:
+    """So that nothing but what the advisory is about is in their way."""
+    assert verdict(signed_as(ONE, RS256, CLAIMS), ONE.jwk()) is None
+    assert verdict(signed_as(PSS, RS256 | {"alg": "PS256"}, CLAIMS), PSS.jwk()) is None
 
 
 HEAD, BODY, SIGNATURE = GOOD.split(".")

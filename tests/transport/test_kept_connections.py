@@ -155,6 +155,7 @@ async def test_what_is_lost_once_it_was_sent_is_a_failure_and_not_sent_again(tra
     assert (server.connections, server.requests) == (2, 3)
 
 
+@pytest.mark.fault(91)
 async def test_targets_share_no_connection(transport: Transport) -> None:
     """Not even to the same host."""
     server = Server()

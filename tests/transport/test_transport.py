@@ -286,6 +286,7 @@ async def test_a_stalled_handshake_is_told_from_a_stalled_connect(transport: Tra
     assert answer.fault == Fault(Stage.TLS, Reason.TIMEOUT)
 
 
+@pytest.mark.fault(92)
 async def test_a_ca_file_that_is_gone_is_our_own_fault(transport: Transport, tmp_path: Path) -> None:
     """Nothing is sent."""
     answer = await transport.send(post(1, "https", ca_file=tmp_path / "gone.pem"), 5)
@@ -350,6 +351,7 @@ async def test_the_head_of_a_broken_answer_is_kept(transport: Transport) -> None
     assert (answer.status, answer.headers["x-ms-request-id"]) == (503, "abc")
 
 
+@pytest.mark.fault(92)
 async def test_a_ca_file_that_changed_is_read_again(
     transport: Transport, authority: trustme.CA, ca_file: Path, tmp_path: Path
 ) -> None:

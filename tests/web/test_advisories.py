@@ -1,7 +1,7 @@
 """Advisories of neighbours: each exploit is tried on ourselves, over sockets, and fails.
 
-Those of JWT libraries (algorithm confusion, CVE-2026-48526 and its like) are tried where tokens are verified; here
-stands only that no vulnerable release may be installed.
+Those of JWT libraries (CVE-2026-48526 and its like) are tried where tokens are verified, in interpret/test_tokens.py
+and grants/test_token_check.py; here stands only that no vulnerable release may be installed.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 import pytest
+from endpoints import ISSUED, answer_of, targets_on
 from packaging.requirements import Requirement
 from packaging.version import Version
 from processes import ROOT
 from pydantic import SecretStr
-from servers import Behaviour, answering, raw_server, read_request
+from servers import GOOD, Behaviour, answering, raw_server, read_request
 from webside import Behind, basic, connected, get, hashed, protection, real_exporter, served
 
 from exporter.config.schema import CredentialEntry, TargetEntry
@@ -31,35 +32,18 @@ from exporter.transport.connector import StagedConnector
 from exporter.web import make_app
 
 CANARY = "canary-Zq7-secret"
-TOKEN = b'{"token_type": "Bearer", "expires_in": 3599, "access_token": "aaa.bbb.ccc"}'
-GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(TOKEN), TOKEN)
 
 
 def config(port: int, *names: str) -> str:
-    """A config of targets on this port of the loopback interface, each with a secret."""
-    targets = [
-        {
-            "name": name,
-            "provider": "entra",
-            "tenant": "contoso.onmicrosoft.com",
-            "authority_host": f"http://127.0.0.1:{port}",
-            "allow_http": True,
-            "grant": "client_credentials",
-            "client_id": "00000000-0000-4000-8000-000000000001",
-            "scope": "api://x/.default",
-            "interval": "3s",
-            "timeout": "2s",
-            "credential": {"client_secret": f"{CANARY}-{name}"},
-        }
-        for name in names or ("contoso",)
-    ]
-    return json.dumps({"targets": targets})
+    """A config of targets on this port of the loopback interface, each with a secret of its own."""
+    entries = (targets_on(port, name, secret=f"{CANARY}-{name}") for name in names or ("contoso",))
+    return json.dumps({"defaults": {"interval": "3s", "timeout": "2s"}, "targets": [each for (each,) in entries]})
 
 
 class Witness:
     """A server that keeps what it is sent, and answers."""
 
-    def __init__(self, answer: bytes = GOOD) -> None:
+    def __init__(self, answer: bytes = ISSUED) -> None:
         self.connections = 0
         self.heard: list[bytes] = []
         self._answer = answer
@@ -93,6 +77,8 @@ async def exporter_before(behaviour: Behaviour, *, scheduled: bool = False) -> A
 
 ADDRESSES = (
     "http://127.0.0.1:{port}/latest/meta-data/",
+    "http://169.254.169.254/metadata/identity/oauth2/token",
+    "http://[fd00:ec2::254]/latest/meta-data/",
     "https://127.0.0.1:{port}/",
     "127.0.0.1:{port}",
     "localhost:{port}",
@@ -119,7 +105,8 @@ ADDRESSES = (
 async def test_probe_is_no_proxy(address: str) -> None:
     """CVE-2020-16248, CVE-2023-26735, blackbox_exporter #1639, postgres_exporter #1302: no URL is a target.
 
-    Neither by address in any of its spellings, nor by a name that resolves to one, nor past a known name.
+    (GHSA-8jrj-57gq-475g, GHSA-939c-3g97-vpvv.) Neither by address in any of its spellings, nor by a name that resolves
+    to one, nor past a known name.
     """
     inside, endpoint = Witness(), Witness()
     async with (
@@ -168,12 +155,6 @@ async def test_no_unix_socket_is_reached(tmp_path: Path) -> None:
     assert witness.connections == 0
 
 
-def body(content: bytes, status: str = "200 OK", extra: str = "") -> bytes:
-    """An answer with this body."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{extra}Content-Length: {len(content)}\r\n\r\n"
-    return head.encode() + content
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -182,16 +163,18 @@ def body(content: bytes, status: str = "200 OK", extra: str = "") -> bytes:
         pytest.param(b"HTTP/1.1 -1 \x00\r\n\r\n", id="no status"),
         pytest.param(b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", id="odd status"),
         pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="no chunk"),
-        pytest.param(body(b"[" * 60000), id="deep"),
-        pytest.param(body(b'{"error": "\\ud800", "error_codes": [1e400]}', "400 Bad"), id="surrogate"),
-        pytest.param(body(b'{"error": {"a": 1}, "error_codes": "x", "error_description": 7}', "400 Bad"), id="types"),
-        pytest.param(body(b'{"error_codes": [' + b"9" * 5000 + b"]}", "400 Bad"), id="long number"),
-        pytest.param(body(b"null"), id="null"),
-        pytest.param(body(b"\xff\xfe{\x00}\x00"), id="UTF-16"),
-        pytest.param(body(b'{"access_token": "' + b"a" * 60000 + b'"}'), id="long token"),
-        pytest.param(body(b'{"expires_in": NaN, "access_token": "a", "token_type": "Bearer"}'), id="NaN"),
-        pytest.param(body(TOKEN, extra="Retry-After: " + "9" * 400 + "\r\n"), id="long wait"),
-        pytest.param(body(b"{}", extra="Date: Thu, 99 Foo 99999 99:99:99 GMT\r\n"), id="no date"),
+        pytest.param(answer_of(b"[" * 60000), id="deep"),
+        pytest.param(answer_of(b'{"error": "\\ud800", "error_codes": [1e400]}', "400 Bad"), id="surrogate"),
+        pytest.param(
+            answer_of(b'{"error": {"a": 1}, "error_codes": "x", "error_description": 7}', "400 Bad"), id="types"
+        ),
+        pytest.param(answer_of(b'{"error_codes": [' + b"9" * 5000 + b"]}", "400 Bad"), id="long number"),
+        pytest.param(answer_of(b"null"), id="null"),
+        pytest.param(answer_of(b"\xff\xfe{\x00}\x00"), id="UTF-16"),
+        pytest.param(answer_of(b'{"access_token": "' + b"a" * 60000 + b'"}'), id="long token"),
+        pytest.param(answer_of(b'{"expires_in": NaN, "access_token": "a", "token_type": "Bearer"}'), id="NaN"),
+        pytest.param(answer_of(GOOD, extra="Retry-After: " + "9" * 400 + "\r\n"), id="long wait"),
+        pytest.param(answer_of(b"{}", extra="Date: Thu, 99 Foo 99999 99:99:99 GMT\r\n"), id="no date"),
     ],
 )
 async def test_a_malformed_reply_ends_one_attempt_only(answer: bytes) -> None:
@@ -248,6 +231,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.fault(72)
 async def test_no_text_of_a_provider_is_markup() -> None:
     """CVE-2026-40179, GHSA-fw8g-cg8f-9j28, CVE-2019-10215: stored XSS through what a scraped endpoint says.
 
@@ -256,7 +240,7 @@ async def test_no_text_of_a_provider_is_markup() -> None:
     payload = "".join(HOSTILE)
     said = {"error": payload, "error_codes": [payload], "error_description": f"AADSTS50000: {payload}"}
     said |= {"trace_id": payload, "correlation_id": payload, "suberror": payload, "error_uri": payload}
-    refusal = body(json.dumps(said).encode(), "400 " + payload, extra=f"x-ms-request-id: {payload}\r\n")
+    refusal = answer_of(json.dumps(said).encode(), "400 " + payload, extra=f"x-ms-request-id: {payload}\r\n")
     async with (
         exporter_before(answering(refusal), scheduled=True) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
@@ -307,7 +291,7 @@ def peak() -> Iterator[Callable[[], int]]:
 
 async def test_a_bomb_from_a_provider_does_not_go_off(peak: Callable[[], int]) -> None:
     """CVE-2026-42154 (GHSA-8rm2-7qqf-34qm): what unpacks to 60 MB is never unpacked."""
-    async with exporter_before(answering(body(bomb()[:60000], extra="Content-Encoding: gzip\r\n"))) as port:
+    async with exporter_before(answering(answer_of(bomb()[:60000], extra="Content-Encoding: gzip\r\n"))) as port:
         _, text = await ask(port, "/probe?target=contoso&debug=true")
 
     assert b"unexpected_encoding" in text
@@ -372,10 +356,13 @@ async def test_no_other_password_passes_for_one_that_was_proven(tmp_path: Path) 
 
 @pytest.mark.parametrize("status", ["301", "302", "303", "307", "308"])
 async def test_no_redirect_takes_a_secret_along(status: str) -> None:
-    """CVE-2025-4673, CVE-2023-45289, CVE-2026-34518, CVE-2026-47265, aiohttp #13180: no redirect is followed."""
+    """CVE-2025-4673, CVE-2023-45289, CVE-2026-34518, CVE-2026-47265, aiohttp #13180: no redirect is followed.
+
+    (Prometheus common #901, #920, #921; GHSA-966j-vmvw-g2g9, GHSA-hg6j-4rv6-33pg.)
+    """
     sink = Witness()
     async with raw_server(sink) as elsewhere:
-        redirect = Witness(body(b"", f"{status} Go", extra=f"Location: http://127.0.0.1:{elsewhere}/token\r\n"))
+        redirect = Witness(answer_of(b"", f"{status} Go", extra=f"Location: http://127.0.0.1:{elsewhere}/token\r\n"))
         async with exporter_before(redirect) as port:
             _, text = await ask(port, "/probe?target=contoso")
 
@@ -383,9 +370,10 @@ async def test_no_redirect_takes_a_secret_along(status: str) -> None:
     assert (redirect.connections, sink.connections) == (1, 0)
 
 
+@pytest.mark.fault(91)
 async def test_no_cookie_is_kept() -> None:
     """CVE-2026-47265 (GHSA-hg6j-4rv6-33pg): what one answer sets, no request takes to anybody."""
-    endpoint = Witness(body(TOKEN, extra="Set-Cookie: session=canary; Domain=localhost; Path=/\r\n"))
+    endpoint = Witness(answer_of(GOOD, extra="Set-Cookie: session=canary; Domain=localhost; Path=/\r\n"))
     async with exporter_before(endpoint) as port:
         for _ in range(2):
             await ask(port, "/probe?target=contoso")
@@ -427,6 +415,7 @@ async def test_pipelined_requests_hold_little_memory() -> None:
         assert (await ask(port, "/-/healthy"))[0] == 200
 
 
+@pytest.mark.fault(76)
 @pytest.mark.parametrize(
     "request_",
     [
@@ -466,6 +455,7 @@ async def test_no_request_is_smuggled_and_no_head_is_endless(request_: str) -> N
         assert (await ask(port, "/-/healthy"))[0] == 200
 
 
+@pytest.mark.fault(83)
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -490,6 +480,7 @@ async def test_no_page_in_a_browser_makes_us_do_anything(headers: tuple[str, ...
     assert (found, len(behind.drills)) == (status, status == 200)
 
 
+@pytest.mark.fault(75)
 @pytest.mark.parametrize(
     "path", ["/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fetc/passwd", "/templates/overview.html"]
 )
@@ -499,6 +490,7 @@ async def test_no_file_is_served(path: str) -> None:
         assert (await ask(port, path))[0] == 404
 
 
+@pytest.mark.fault(76)
 @pytest.mark.parametrize(("method", "status"), [("TRACE", 405), ("OPTIONS", 405), ("CONNECT", 405), ("PUT", 405)])
 async def test_other_methods_are_refused(method: str, status: int) -> None:
     """TRACE would hand a page what its browser adds to requests."""

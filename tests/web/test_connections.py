@@ -48,11 +48,13 @@ async def many(port: int, number: int) -> AsyncIterator[list[Client]]:
         yield [await stack.enter_async_context(connected(port)) for _ in range(number)]
 
 
+@pytest.mark.fault(77, 78)
 def test_the_usual_limits() -> None:
     """As the docs state them."""
     assert Limits(connections=256, request=10.0, idle=75.0, answer=30.0) == USUAL
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize(
     "said",
     [
@@ -81,6 +83,7 @@ async def test_the_beginning_of_a_second_request_in_the_same_breath_is_idle() ->
         assert (await client.hear()).count(b"HTTP/1.1 200") == 1
 
 
+@pytest.mark.fault(77)
 async def test_a_head_byte_by_byte_does_not_hold_a_connection() -> None:
     """As slowloris writes it: every byte just in time for a deadline between bytes."""
     async with served(app(), Limits(request=0.3)) as port, connected(port) as client:
@@ -105,6 +108,7 @@ async def test_a_body_that_does_not_arrive_ends_its_connection() -> None:
     assert heard.startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.fault(77)
 async def test_an_idle_connection_ends() -> None:
     """After its own, longer time; a request that is answered has as long as it takes."""
     async with served(app(), Limits(request=0.1, idle=0.4)) as port, connected(port) as client, connected(port) as busy:
@@ -120,6 +124,7 @@ async def test_an_idle_connection_ends() -> None:
         assert not busy.reader.at_eof()
 
 
+@pytest.mark.fault(78)
 async def test_who_does_not_read_is_dropped() -> None:
     """Within the answer's deadline; with it goes the memory that the answer holds."""
     async with served(app(), Limits(answer=0.3)) as port, connected(port) as client:
@@ -156,6 +161,7 @@ async def test_who_reads_gets_everything() -> None:
         assert len(await client.hear()) > LARGE
 
 
+@pytest.mark.fault(78)
 async def test_answers_that_nobody_reads_count_as_under_way() -> None:
     """So `--web.max-requests` bounds the memory that they hold; health is not affected."""
     behind = Behind()
@@ -175,6 +181,7 @@ async def test_answers_that_nobody_reads_count_as_under_way() -> None:
             assert (await other.answer())[0] == 200
 
 
+@pytest.mark.fault(77)
 async def test_a_new_connection_takes_the_place_of_the_one_longest_without_a_request() -> None:
     """So that whoever sits on connections keeps nobody out."""
     begun = asyncio.Semaphore(0)
@@ -231,6 +238,7 @@ async def test_a_handshake_that_does_not_end_is_given_up(tmp_path: Path) -> None
             assert await each.hear() == b""
 
 
+@pytest.mark.fault(78, 84)
 async def test_stuck_readers_do_not_hold_up_the_end(tmp_path: Path) -> None:
     """In clear and over TLS: it ends within five seconds."""
     trusting = write_certificate(tmp_path, trustme.CA(), "localhost")

@@ -12,6 +12,7 @@ PROMETHEUS = (
 )
 
 
+@pytest.mark.fault(80)
 @pytest.mark.parametrize(
     ("accept", "openmetrics"),
     [
@@ -38,6 +39,7 @@ def test_openmetrics_is_given_to_who_prefers_it_and_text_to_all_others(accept: s
     assert wants_openmetrics(accept) is openmetrics
 
 
+@pytest.mark.fault(80)
 @pytest.mark.parametrize(
     ("header", "gzip"), [("", False), ("gzip", True), ("gzip;q=0", False), ("deflate, gzip;q=0.5", True), ("br", False)]
 )

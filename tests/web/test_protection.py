@@ -230,6 +230,7 @@ SPOILT: tuple[tuple[str, Callable[[Path], object]], ...] = (
 )
 
 
+@pytest.mark.fault(82)
 @pytest.mark.parametrize("spoil", [spoil for _, spoil in SPOILT], ids=[name for name, _ in SPOILT])
 async def test_a_config_that_is_spoilt_while_it_serves_closes_everything(
     tmp_path: Path,
@@ -262,6 +263,7 @@ async def test_a_config_that_is_spoilt_while_it_serves_closes_everything(
     assert hashed(PASSWORD)[:7] not in caplog.text
 
 
+@pytest.mark.fault(81)
 @pytest.mark.parametrize(
     ("header", "status"),
     [
@@ -300,6 +302,7 @@ async def test_names_and_passwords(tmp_path: Path, header: list[str], status: in
         assert b"horse" not in body
 
 
+@pytest.mark.fault(81)
 async def test_a_password_of_72_bytes_is_taken_whole(tmp_path: Path) -> None:
     """And its last byte matters."""
     right = "x" * 71 + "y"
@@ -325,6 +328,7 @@ async def test_a_changed_password_counts_at_once(tmp_path: Path) -> None:
     assert statuses == [200, 401, 401, 200]
 
 
+@pytest.mark.fault(81)
 async def test_a_proven_password_costs_nothing_again() -> None:
     """A wrong one does, each time; what is kept in mind is bounded and tells nothing."""
     costly = {"alice": Secret(bcrypt.hashpw(b"right", bcrypt.gensalt(11)).decode())}
@@ -345,6 +349,7 @@ async def test_a_proven_password_costs_nothing_again() -> None:
     assert all(len(mark) == 32 for mark in passwords._known)  # noqa: SLF001
 
 
+@pytest.mark.fault(81)
 async def test_an_unknown_name_takes_as_long_as_a_known_one() -> None:
     """So that nobody learns names by the clock."""
     users = {"alice": Secret(bcrypt.hashpw(b"right", bcrypt.gensalt(10)).decode())}

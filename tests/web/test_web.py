@@ -65,6 +65,7 @@ async def test_metrics_are_compressed_for_who_takes_gzip(behind: Behind) -> None
         assert gzip.decompress(await answer.read()) == b"text\n"
 
 
+@pytest.mark.fault(79)
 async def test_simultaneous_scrapers_share_one_rendering(client: aiohttp.ClientSession, behind: Behind) -> None:
     """Those who come while one is under way wait for it; the event loop goes on meanwhile."""
     behind.go_on.clear()
@@ -127,6 +128,7 @@ def test_the_scrape_timeout_bounds_a_probe(header: str, seconds: float | None) -
     assert scrape_timeout(header) == seconds
 
 
+@pytest.mark.fault(84)
 async def test_health_and_readiness(client: aiohttp.ClientSession, behind: Behind) -> None:
     """A stopping exporter is healthy and not ready."""
     assert (await client.get("/-/healthy")).status == 200
@@ -144,6 +146,7 @@ async def test_the_config_is_shown_as_plain_text(client: aiohttp.ClientSession) 
     assert await answer.text() == "targets: <secret>\n"
 
 
+@pytest.mark.fault(78)
 async def test_more_requests_than_the_limit_are_turned_away(client: aiohttp.ClientSession, behind: Behind) -> None:
     """They get 503 at once; health and other paths are not affected."""
     behind.go_on.clear()
