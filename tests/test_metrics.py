@@ -538,6 +538,30 @@ async def test_every_code_that_is_counted_is_described() -> None:
         assert board.registry.get_sample_value("token_error_info", labels) == 1
 
 
+async def test_a_code_is_described_as_long_as_a_target_has_it() -> None:
+    """Endpoints that make codes up leave none behind, however often their targets come and go."""
+    first, second = make_target("first"), make_target("second")
+    board = Board(first, second)
+    before = described(board)
+    made_up, shared = (refusal(code, "invalid_request") for code in (999_998, 999_999))
+    await board.probe(made_up, shared, target=first)
+    await board.probe(shared, target=second)
+    assert described(board) == before | {"AADSTS999998", "AADSTS999999"}
+
+    board.recorder.retarget([second])
+    assert described(board) == before | {"AADSTS999999"}
+    board.recorder.retarget([make_target("second", interval=60.0)])
+    assert described(board) == before
+    board.recorder.retarget([])
+    assert described(board) == set()
+
+
+def described(board: Board) -> set[str]:
+    """The codes of token_error_info."""
+    families = (family for family in board.registry.collect() if family.name == "token_error_info")
+    return {sample.labels["code"] for family in families for sample in family.samples}
+
+
 async def test_text_of_a_provider_is_no_label_of_a_probe_on_demand() -> None:
     """An error value that is not registered is `other` there too."""
     result = await make_prober(ScriptedSend([refusal(50000, "made_up_by_someone", 500)]), FakeClock()).probe(

@@ -19,6 +19,7 @@ from exporter.catalogue import (
     Stage,
     code_entry,
 )
+from exporter.metrics.codes import CodeSeries
 from exporter.metrics.credentials import CredentialSeries
 from exporter.metrics.families import Families
 from exporter.metrics.labels import OTHER, error_label
@@ -76,6 +77,7 @@ class Recorder:
         self._families = Families(registry)
         self._series = self._families.series
         self.touched = self._families.touched
+        self._codes = CodeSeries(self._families)
         self._credentials = CredentialSeries(self._families)
         self.retarget(targets)
 
@@ -194,7 +196,7 @@ class Recorder:
         """The code and category labels of a code; the unknown ones of a target have a budget."""
         known = code_entry(code)
         if known is not None and known.code == code:
-            self._describe(code)
+            self._codes.describe(watched.target.name, code)
             return code, known.category
         category = known.category if known else Category.UNKNOWN
         if code not in watched.unknown_codes:
@@ -202,7 +204,7 @@ class Recorder:
                 self._families.code_overflow.inc()
                 return OTHER, Category.UNKNOWN
             watched.unknown_codes.add(code)
-            self._describe(code)
+            self._codes.describe(watched.target.name, code)
         return code, category
 
     @_held_up
@@ -322,7 +324,7 @@ class Recorder:
         for code in (*PROVIDERS[target.provider].watched, *target.watch, *sorted(target.expect.codes)):
             known = code_entry(code)
             self._series(self._families.errors, name, code, known.category if known else Category.UNKNOWN)
-            self._describe(code)
+            self._codes.describe(name, code)
         for error in (*WATCHED_ERRORS, OTHER):
             self._series(self._families.oauth_errors, name, error)
         for stage, reason in possible_faults(target):
@@ -330,14 +332,10 @@ class Recorder:
 
     @_held_up
     def forget(self, name: str) -> None:
-        """Ends every series of a target."""
+        """Ends every series of a target, and of the codes that no other target has."""
         self._targets.pop(name, None)
         self._families.forget(name)
-
-    def _describe(self, code: str) -> None:
-        known = code_entry(code)
-        category = known.category if known else Category.UNKNOWN
-        self._series(self._families.error_info, code, known.name if known else "", category, category.side).set(1)
+        self._codes.forget(name)
 
 
 def _exemplar(result: ProbeResult) -> dict[str, str] | None:
