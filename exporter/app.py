@@ -113,7 +113,12 @@ async def real_prober(clock: Clock) -> AsyncIterator[Prober]:
     """A prober that reads real secrets and asks real servers, while the block runs."""
     async with Transport(clock) as transport:
         prober = Prober(
-            send=transport.send, read=Keyring().read, hold=Keeper(clock).hold, clock=clock, new_id=lambda: str(uuid4())
+            send=transport.send,
+            read=Keyring().read,
+            hold=Keeper(clock).hold,
+            clock=clock,
+            new_id=lambda: str(uuid4()),
+            retain=transport.retain,
         )
         try:
             yield prober
@@ -153,7 +158,7 @@ async def serve(
         )
         answers = Answers(exporter, clock)
         manager = Manager.of(os.environ, os.getpid())
-        reload = Reloader(load, exporter, manager, clock).reload if load else None
+        reload = Reloader(load, exporter, manager, clock, prober.retain).reload if load else None
         _settle_memory()
         with logs.aside(exporter.log_line_lost), _archive(options, clock, exporter) as archive:
             if archive is not None:

@@ -1,7 +1,7 @@
 """Drives one grant's flow through `send`, and times it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,6 +88,14 @@ _TOO_SHORT = TransportFailure(fault=Fault(Stage.LOCAL, Reason.TIMEOUT_TOO_SHORT)
 """The answer to a request that would have to wait longer than there is time."""
 
 
+Retain = Callable[[Collection[str]], Awaitable[None]]
+"""Closes what is kept open for targets of any other name than these."""
+
+
+async def retain_nothing(_names: Collection[str]) -> None:
+    """Where nothing is kept open there is nothing to close."""
+
+
 @dataclass(slots=True)
 class Prober:
     """Makes attempts. Clock, secrets, ids, memory and the way to send are arguments; so is all else that differs."""
@@ -97,6 +105,7 @@ class Prober:
     hold: Hold
     clock: Clock
     new_id: Callable[[], str]
+    retain: Retain = retain_nothing
     _reusable: dict[tuple[str, Path | None], _Spoken] = field(default_factory=dict)
     _spending: set[asyncio.Task[ProbeResult]] = field(default_factory=set)
 

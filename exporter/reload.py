@@ -9,6 +9,7 @@ from exporter.document import Problem
 from exporter.exporter import Exporter
 from exporter.model import Config
 from exporter.notify import Manager
+from exporter.probe import Retain
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +20,12 @@ Load = Callable[[], Config | list[Problem]]
 class Reloader:
     """Reloads one at a time; whoever asks meanwhile waits for a reading that began after they asked."""
 
-    def __init__(self, load: Load, exporter: Exporter, manager: Manager, clock: Clock) -> None:
+    def __init__(self, load: Load, exporter: Exporter, manager: Manager, clock: Clock, retain: Retain) -> None:
         self._load = load
         self._exporter = exporter
         self._manager = manager
         self._clock = clock
+        self._retain = retain
         self._one_at_a_time = asyncio.Lock()
 
     async def reload(self) -> Sequence[str]:
@@ -36,6 +38,7 @@ class Reloader:
         loaded = await asyncio.to_thread(self._load)
         if isinstance(loaded, Config):
             self._exporter.retarget(loaded)
+            await self._retain({target.name for target in loaded.targets if target.reuse_connection})
             log.info("config reloaded", extra={"targets": len(loaded.targets)})
             return ()
         self._exporter.refuse()

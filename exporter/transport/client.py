@@ -1,7 +1,7 @@
 """One request, one answer: a whole HTTP response, or the stage and reason why there is none."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ssl import SSLContext
 from types import MappingProxyType, TracebackType
 from typing import Self, cast
@@ -57,6 +57,10 @@ class Transport:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._connections.close()
+
+    async def retain(self, names: Collection[str]) -> None:
+        """Closes the connections that are kept for targets of any other name than these."""
+        await self._connections.retain(names)
 
     async def send(self, request: TokenRequest, timeout: float) -> Answer:
         """Sends one request; the timeout in seconds covers the whole exchange. Never raises."""

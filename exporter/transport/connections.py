@@ -3,7 +3,8 @@
 import asyncio
 import selectors
 import ssl
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -16,6 +17,13 @@ from exporter.transport.progress import Progress
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None)
 """None of aiohttp's own: the deadline of the whole exchange is the one that counts."""
+
+
+if sys.platform == "win32":
+    _Selector = selectors.SelectSelector
+else:
+    # It takes no descriptor of its own: there may be none left.
+    _Selector = selectors.PollSelector
 
 
 class Connections:
@@ -46,6 +54,11 @@ class Connections:
             _, connector = self._kept.pop(keep)
             await connector.close()
 
+    async def retain(self, names: Collection[str]) -> None:
+        """Closes what is kept under any other name than these."""
+        for name in self._kept.keys() - names:
+            await self.forget(name)
+
     async def close(self) -> None:
         """Closes everything."""
         await self._fresh.close()
@@ -63,6 +76,6 @@ def _quiet(protocol: ResponseHandler) -> bool:
     """Whether a kept connection is as it was left: the server has neither closed it nor said something unasked."""
     if protocol.transport is None:
         return False
-    with selectors.DefaultSelector() as selector:
+    with _Selector() as selector:
         selector.register(protocol.transport.get_extra_info("socket").fileno(), selectors.EVENT_READ)
         return not selector.select(0)

@@ -1,6 +1,8 @@
 """Connections that are kept for a target's next attempt."""
 
 import asyncio
+import os
+import resource
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,13 +34,19 @@ class Server:
     closes_at_request: int = 0
     """Closes instead of answering, once so many requests came on one connection."""
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the other side has closed a connection."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.writers.append(writer)
         number = 0
         while True:
-            await read_request(reader)
+            try:
+                await read_request(reader)
+            except asyncio.IncompleteReadError:
+                self.ended.set()
+                return
             self.requests += 1
             number += 1
             if number == self.closes_at_request:
@@ -178,6 +186,38 @@ async def test_a_target_goes_on_with_nobody_whom_it_no_longer_trusts(transport: 
     assert isinstance(before, TokenResponse)
     assert isinstance(after, TransportFailure)
     assert after.fault == Fault(Stage.TLS, Reason.UNTRUSTED)
+
+
+async def test_a_kept_connection_takes_no_descriptor(transport: Transport) -> None:
+    """Where none is left an attempt over it still goes on."""
+    server = Server()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with running(server):
+        await transport.send(post(server), 5)
+        os.close(free := os.dup(0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            answer = await transport.send(post(server), 5)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert answer.status == 200
+    assert (server.connections, server.requests) == (1, 2)
+
+
+async def test_what_was_kept_for_a_target_that_is_gone_is_closed(transport: Transport) -> None:
+    """At once; what others keep stays."""
+    server = Server()
+    async with running(server):
+        for keep in ("contoso", "fabrikam"):
+            await transport.send(post(server, keep), 5)
+        await transport.retain({"fabrikam"})
+        async with asyncio.timeout(5):
+            await server.ended.wait()
+        for keep in ("contoso", "fabrikam"):
+            await transport.send(post(server, keep), 5)
+
+    assert (server.connections, server.requests) == (3, 4)
 
 
 async def test_requests_at_the_same_time_have_a_connection_each(transport: Transport) -> None:
