@@ -1,7 +1,6 @@
 """The exporter as a whole, in fake time: what it counts, what it confirms, and drills."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import pytest
-from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
-from processes import ROOT
+from documented import series_documented, series_of_feature
+from fakes import FakeClock, ScriptedSend, make_prober, make_rotating_target, make_target, refusal, token
 
 from exporter.answers import Answers
 from exporter.archive import Archive
@@ -362,14 +361,6 @@ async def test_a_stall_between_attempts_disturbs_none() -> None:
     task.cancel()
 
 
-def series_documented(provider: str) -> int:
-    """What docs/configuration.md says of a target that has succeeded."""
-    text = (ROOT / "docs/configuration.md").read_text()
-    found = re.search(r"A target of Entra has (?P<entra>\d+) series .*?`oidc` provider (?P<oidc>\d+)", text)
-    assert found
-    return int(found[provider])
-
-
 @pytest.mark.parametrize(
     ("feature", "changes"),
     [
@@ -377,20 +368,19 @@ def series_documented(provider: str) -> int:
         ("its issuer", {"provider": "oidc", "endpoint": Issuer("https://sso.example")}),
         ("grant `discovery`", {"grant": "discovery"}),
         ("grant `jwks`", {"grant": "jwks"}),
+        ("a `next` credential", {"next_credential": make_rotating_target().next_credential}),
     ],
 )
 def test_a_feature_has_as_many_series_as_documented(feature: str, changes: dict[str, Any]) -> None:
-    """Before anything was probed; keys are counted from the first answer on, and their change from the first one on."""
-    said = re.search(rf"(\d+) for {re.escape(feature)}", (ROOT / "docs/configuration.md").read_text())
+    """Before anything was probed; some series begin later: those of keys, and whether a credential works."""
     plain = {"provider": changes.get("provider", "entra")}
     counted = []
     for target in (make_target(**plain), make_target(**changes)):
         exporter = Exporter(Config(targets=(target,), concurrency=1), make_prober(reset, FakeClock()), FakeClock())
         counted.append(exposition(exporter.registry, openmetrics=False).count(b'target="contoso"'))
 
-    assert said
-    gauges = 2 if feature == "grant `jwks`" else 0
-    assert counted[1] - counted[0] + gauges == int(said[1])
+    later = {"grant `jwks`": 2, "a `next` credential": 3}
+    assert counted[1] - counted[0] + later.get(feature, 0) == series_of_feature(feature)
 
 
 async def reset(_request: TokenRequest, _timeout: float) -> Answer:
