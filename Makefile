@@ -6,7 +6,7 @@ SHOTS  := dashboards/screenshots
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --upgrade --generate-hashes \
   --no-emit-index-url --custom-compile-command='make lock'
 
-.PHONY: demo test lint format rules dashboards screenshots replay bench image kubernetes lock sbom audit clean
+.PHONY: demo test lint format rules dashboards screenshots replay soak bench image kubernetes lock sbom audit clean
 
 demo: $(VENV)/.run
 	$(BIN)/aadsts-exporter demo $(ARGS)
@@ -46,6 +46,10 @@ screenshots: $(VENV)/.dev
 # Needs Debian's prometheus. All of it takes an hour or two; QUICK=1 takes a few minutes, SCENARIO=file seconds.
 replay: $(VENV)/.run
 	@$(BIN)/python -m replay $(if $(SCENARIO),--scenario=$(SCENARIO)) $(if $(SEED),--seed=$(SEED)) $(if $(QUICK),--quick) $(ARGS)
+
+# Needs Debian's prometheus, and Linux. Takes 600 seconds; SECONDS=60 is what `make test` does. A seed is a run: SEED=7.
+soak: $(VENV)/.dev
+	@PYTHONPATH=tests:tests/transport:. $(BIN)/python -m soak $(if $(SECONDS),--seconds=$(SECONDS)) $(if $(SEED),--seed=$(SEED)) $(ARGS)
 
 # Needs Debian's nginx-light and prometheus-blackbox-exporter, and a machine that has nothing else to do.
 bench: $(VENV)/.dev

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from pairs import Pair, make_pair
 from processes import PATIENCE
+from replacing import rename_over, swap_link
 from servers import application
 
 from exporter.app import real_prober
@@ -83,25 +84,6 @@ async def probe_on(target: Target, ended: asyncio.Event) -> list[ProbeResult]:
             due += EVERY
             await clock.sleep_until(due)
     return [task.result() for task in begun]
-
-
-def rename_over(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Replaces one file after the other, each at once."""
-    for name, content in contents.items():
-        (folder / f"{name}.new").write_bytes(content)
-        (folder / f"{name}.new").replace(folder / name)
-
-
-def swap_link(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Replaces all files at once, the way Kubernetes does it: `..data` leads to another folder."""
-    version = folder / f"..{time.monotonic_ns()}"
-    version.mkdir()
-    for name, content in contents.items():
-        (version / name).write_bytes(content)
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(f"..data/{name}")
-    (folder / "..data_tmp").symlink_to(version.name)
-    (folder / "..data_tmp").replace(folder / "..data")
 
 
 def token_of_a_workload(name: str) -> str:
