@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_bytes
 from types import TracebackType
@@ -102,8 +103,10 @@ def _limited(handler: Handler, most: int) -> Handler:
         under_way += 1
         try:
             response = await handler(request)
-            await response.prepare(request)
-            await response.write_eof()
+            # Who has hung up meanwhile gets nothing, and nobody need hear of it.
+            with suppress(ConnectionError):
+                await response.prepare(request)
+                await response.write_eof()
             return response
         finally:
             under_way -= 1
