@@ -38,6 +38,7 @@ class Behind:
     is_ready: bool = True
     text: bytes = b"text\n"
     renders: int = 0
+    rendering: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[str, float | None]] = field(default_factory=list)
     history: History = field(default_factory=History)
@@ -52,6 +53,7 @@ class Behind:
 
     async def render(self, openmetrics: bool) -> Sequence[bytes]:
         self.renders += 1
+        self.rendering.set()
         await self.go_on.wait()
         return (b"openmetrics\n" if openmetrics else self.text).splitlines(keepends=True)
 

@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
@@ -37,9 +38,10 @@ class Scrapes:
         pieces = await self._shared((openmetrics, compressed))
         response = web.StreamResponse(headers=headers)
         response.content_length = sum(map(len, pieces))
-        await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            for piece in pieces:
+        # Who hangs up meanwhile gets nothing more, and nobody need hear of it.
+        with suppress(ConnectionError):
+            await response.prepare(request)
+            for piece in pieces if request.method != hdrs.METH_HEAD else ():
                 await response.write(piece)
         return response
 

@@ -1,6 +1,7 @@
 """Slow, idle and many clients, over real sockets: aiohttp has no limits of its own (rows 77 to 79 of our list)."""
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -151,6 +152,30 @@ async def test_who_reads_slowly_is_dropped() -> None:
                 await asyncio.sleep(0.02)
 
         assert 0 < len(heard) < len(behind.text)
+
+
+@pytest.mark.parametrize("rendered", [False, True], ids=["while it is rendered", "while it leaves"])
+async def test_who_hangs_up_is_no_error_of_ours(rendered: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Scrapers do at their timeout; a traceback for each would bury what matters. Others are served as before."""
+    behind = Behind(text=(bytes(1 << 20) + b"\n") * 16)
+    async with served(make_app(behind.ports())) as port:
+        async with connected(port) as client:
+            if rendered:
+                behind.go_on.set()
+            await client.say(get("/metrics"))
+            if rendered:
+                await client.reader.readexactly(1)
+            await behind.rendering.wait()
+            client.writer.transport.abort()
+        async with connected(port) as other:
+            # By the time that this is answered, the end of the other is known.
+            await other.say(HEALTHY)
+            assert (await other.answer())[0] == 200
+            behind.go_on.set()
+            await other.say(get("/metrics", "Accept-Encoding: gzip"))
+
+            assert (await other.answer())[0] == 200
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_who_reads_gets_everything() -> None:
