@@ -28,6 +28,7 @@ from exporter.document import Problem
 from exporter.durations import show_duration
 from exporter.evidence import printable
 from exporter.exporter import Exporter
+from exporter.loops import new_event_loop
 from exporter.model import Config, ProbeResult, Target
 from exporter.notify import Manager
 from exporter.probe import Prober
@@ -39,11 +40,6 @@ from exporter.state import Keeper
 from exporter.status import TargetStatus
 from exporter.transport import Transport
 from exporter.web import Limits, Listener, Protection, Reload, make_app
-
-if sys.platform == "win32":
-    new_event_loop = asyncio.new_event_loop
-else:
-    from uvloop import new_event_loop
 
 log = logging.getLogger(__name__)
 

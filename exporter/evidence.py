@@ -64,13 +64,13 @@ def masked(answer: Answer, secrets: Iterable[Secret]) -> Answer:
     Before it is read, since a reader may keep a part of a secret that no longer looks like one.
     """
     hidden = tuple(secrets)
-    if not hidden:
+    body = answer.body.decode("utf-8", "surrogateescape") if isinstance(answer, TokenResponse) else ""
+    if not _suspects("\n".join((*answer.headers.values(), body)), hidden):
         return answer
     headers = {name: _without(value, hidden) for name, value in answer.headers.items()}
     if not isinstance(answer, TokenResponse):
         return replace(answer, headers=headers)
-    text = answer.body.decode("utf-8", "surrogateescape")
-    return replace(answer, headers=headers, body=_without(text, hidden).encode("utf-8", "surrogateescape"))
+    return replace(answer, headers=headers, body=_without(body, hidden).encode("utf-8", "surrogateescape"))
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
@@ -89,14 +89,17 @@ def printable(text: str) -> str:
 
 
 def _without(text: str, secrets: Iterable[Secret]) -> str:
-    """The text with every spelling of the secrets masked.
-
-    A pattern takes milliseconds to make, and an assertion is a new secret each time: it is made of those only of which
-    a part that is spelt alike everywhere stands in the text.
-    """
-    suspects = frozenset(secret for secret in secrets if any(clue in text for clue in _clues(secret)))
-    pattern = _pattern(suspects)
+    """The text with every spelling of the secrets masked."""
+    pattern = _pattern(_suspects(text, secrets))
     return pattern.sub(MASK, text) if pattern else text
+
+
+def _suspects(text: str, secrets: Iterable[Secret]) -> frozenset[Secret]:
+    """The secrets of which a part that is spelt alike everywhere stands in the text.
+
+    A pattern takes milliseconds to make, and an assertion is a new secret each time: it is made of these only.
+    """
+    return frozenset(secret for secret in secrets if any(clue in text for clue in _clues(secret)))
 
 
 @lru_cache(maxsize=1024)

@@ -18,11 +18,14 @@ def ask_for_token(attempt: Attempt, own: Parameters, takes: frozenset[str] = fro
     url = yield from token_endpoint(attempt)
     if isinstance(url, Outcome):
         return url
-    request = replace(post(attempt, url, own), takes=takes)
+    request = post(attempt, url, own)
+    if takes:
+        request = replace(request, takes=takes)
     answer = yield request
     outcome = judge_token(answer, request, attempt.target.expect)
     checked = yield from check_token(attempt, outcome, answer)
-    return replace(checked, renewed=renewed_token(answer))
+    renewed = renewed_token(answer)
+    return checked if renewed is None else replace(checked, renewed=renewed)
 
 
 def token_endpoint(attempt: Attempt) -> Generator[TokenRequest, Answer, str | Outcome]:

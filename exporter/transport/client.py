@@ -64,14 +64,15 @@ class Transport:
 
     async def send(self, request: TokenRequest, timeout: float) -> Answer:
         """Sends one request; the timeout in seconds covers the whole exchange. Never raises."""
-        context = await self._trust.context(request.ca_file, request.client_certificate)
+        url = URL(request.url)
+        context = await self._trust.context(request.ca_file, request.client_certificate) if _is_tls(url) else None
         if isinstance(context, Fault):
             return TransportFailure(fault=context)
         progress = Progress(self._clock)
         current.set((progress, context))
         try:
             async with asyncio.timeout(timeout):
-                return await self._exchange(request, context, progress)
+                return await self._exchange(request, url, context, progress)
         except FOREIGN as error:
             return TransportFailure(
                 fault=fault_of(error, progress.stage, is_acknowledged=progress.is_acknowledged),
@@ -80,8 +81,9 @@ class Transport:
                 exchange=progress.exchange(),
             )
 
-    async def _exchange(self, request: TokenRequest, context: SSLContext, progress: Progress) -> TokenResponse:
-        url = URL(request.url)
+    async def _exchange(
+        self, request: TokenRequest, url: URL, context: SSLContext | None, progress: Progress
+    ) -> TokenResponse:
         connection = await self._connections.open(url, request.keep, context, progress)
         # Only a connection that was given back has none.
         protocol = cast("AnswerProtocol", connection.protocol)
@@ -97,6 +99,10 @@ class Transport:
         finally:
             connection.close()
         return TokenResponse(status=head.code, headers=progress.headers, body=content, exchange=progress.exchange())
+
+
+def _is_tls(url: URL) -> bool:
+    return url.scheme == "https"
 
 
 def _headers(request: TokenRequest) -> CIMultiDict[str]:

@@ -1,5 +1,6 @@
-"""A connector for aiohttp that resolves, connects and shakes hands in steps that can be told apart."""
+"""Connections that are opened in steps that can be told apart, and a connector for aiohttp that keeps them."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from weakref import WeakKeyDictionary
 import aiohappyeyeballs
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from yarl import URL
 
 from exporter.catalogue import Reason, Stage
 from exporter.model import Fault
@@ -30,20 +32,16 @@ KEPT_FOR = 120.0
 
 Address = tuple[int, socket.SocketKind, int, str, tuple[Any, ...]]
 
-current: ContextVar[tuple[Progress, ssl.SSLContext]] = ContextVar("current")
+current: ContextVar[tuple[Progress, ssl.SSLContext | None]] = ContextVar("current")
 """The exchange that the running task is making: aiohttp has no other way to hand it to a connector."""
 
 
 class StagedConnector(aiohttp.BaseConnector):
-    """Opens connections, and tells the current exchange's progress of each step; keeps them for a while, if asked to.
+    """Keeps connections for a while; `opened_by` is the progress of the exchange that opened one."""
 
-    `opened_by` is the progress of the exchange that opened a connection.
-    """
-
-    def __init__(self, name_servers: Sequence[str], *, keep: bool) -> None:
+    def __init__(self, name_servers: Sequence[str]) -> None:
         # The schedule limits how many probes run; a second limit here would wait unseen inside a probe's latency.
-        limits: dict[str, Any] = {"keepalive_timeout": KEPT_FOR} if keep else {"force_close": True}
-        super().__init__(limit=0, **limits)
+        super().__init__(limit=0, keepalive_timeout=KEPT_FOR)
         self._name_servers = name_servers
         self.opened_by: WeakKeyDictionary[ResponseHandler, Progress] = WeakKeyDictionary()
 
@@ -55,32 +53,61 @@ class StagedConnector(aiohttp.BaseConnector):
     ) -> ResponseHandler:
         """Extension point of `BaseConnector`, as aiohttp's own connectors use it."""
         progress, context = current.get()
-        host, port = req.url.raw_host or "", req.url.port or 0
-        addresses = await _resolve(host, port, self._name_servers)
-        progress.enter(Stage.CONNECT)
+        protocol = await open_connection(req.url, self._name_servers, progress, context)
+        self.opened_by[protocol] = progress
+        return protocol
+
+
+async def open_connection(
+    url: URL, name_servers: Sequence[str], progress: Progress, context: ssl.SSLContext | None
+) -> AnswerProtocol:
+    """A connection to a URL's host, over TLS where there is a context; progress is told of each step.
+
+    Raises OSError, or ExchangeError where there is no address.
+    """
+    host = url.raw_host or ""
+    addresses = await _resolve(host, url.port or 0, name_servers)
+    progress.enter(Stage.CONNECT)
+    if context is None and len(addresses) == 1 and addresses[0][0] == socket.AF_INET:
+        protocol = await _open_straight(*addresses[0][-1])
+        progress.address = addresses[0][-1][0]
+    else:
         connection = await aiohappyeyeballs.start_connection(
             addresses[:MAX_ADDRESSES], happy_eyeballs_delay=NEXT_ADDRESS_AFTER, interleave=1
         )
         try:
             # Raises if the peer has reset the connection already.
             progress.address = str(connection.getpeername()[0])
-            if req.is_ssl():
-                progress.enter(Stage.TLS)
-                protocol = await self._open_tls(connection, context, host.rstrip("."))
-                _note_agreement(progress, protocol)
+            if context is None:
+                protocol = await _open_plain(connection)
             else:
-                _, protocol = await self._loop.create_connection(partial(AnswerProtocol, self._loop), sock=connection)
+                progress.enter(Stage.TLS)
+                protocol = await _open_tls(connection, context, host.rstrip("."))
+                _note_agreement(progress, protocol)
         except BaseException:
             connection.close()
             raise
-        progress.enter(Stage.HEADERS)
-        self.opened_by[protocol] = progress
-        return protocol
+    progress.enter(Stage.HEADERS)
+    return protocol
 
-    async def _open_tls(self, connection: socket.socket, context: ssl.SSLContext, host: str) -> ResponseHandler:
-        protocol = AnswerProtocol(self._loop)
-        TlsTransport(await shake_hands(context, connection, host), protocol)
-        return protocol
+
+async def _open_straight(address: str, port: int) -> AnswerProtocol:
+    """The loop's own way, which costs least where there is one address, and nobody else needs the socket."""
+    loop = asyncio.get_running_loop()
+    _, protocol = await loop.create_connection(partial(AnswerProtocol, loop), address, port)
+    return protocol
+
+
+async def _open_plain(connection: socket.socket) -> AnswerProtocol:
+    loop = asyncio.get_running_loop()
+    _, protocol = await loop.create_connection(partial(AnswerProtocol, loop), sock=connection)
+    return protocol
+
+
+async def _open_tls(connection: socket.socket, context: ssl.SSLContext, host: str) -> AnswerProtocol:
+    protocol = AnswerProtocol(asyncio.get_running_loop())
+    TlsTransport(await shake_hands(context, connection, host), protocol)
+    return protocol
 
 
 async def _resolve(host: str, port: int, name_servers: Sequence[str]) -> list[Address]:

@@ -96,7 +96,7 @@ class AnswerProtocol(ResponseHandler):
 
     def close(self) -> None:
         """Extension point of aiohttp: whether the request ever arrived can be seen up to here."""
-        if self._progress is not None:
+        if self._progress is not None and self._progress.stage is Stage.HEADERS:
             self._progress.is_acknowledged = _is_acknowledged(self.transport)
         super().close()
 

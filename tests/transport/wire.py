@@ -6,7 +6,6 @@ then nobody else's. Reads the ids of the cases to run from standard input, as a 
 
 import asyncio
 import gc
-import io
 import json
 import re
 import sys
@@ -97,18 +96,18 @@ class Bench:
     transport: Transport
     healthy: str
     ca_file: Path
-    log: io.StringIO
+    log: Path
 
     async def run(self, case: Case) -> Seen:
         """Runs an exporter until the case is over, and keeps what can be seen of it."""
         seen = Seen()
-        logged = self.log.tell()
+        logged = self.log.stat().st_size
         try:
             async with asyncio.timeout(20), case.place() as url:
                 await self._probe(case, url, seen)
         except (AssertionError, TimeoutError, OSError, aiohttp.ClientError) as error:
             seen.complaints.append(f"{type(error).__name__}: {error}")
-        seen.log = self.log.getvalue()[logged:]
+        seen.log = self.log.read_bytes()[logged:].decode()
         return seen
 
     async def _probe(self, case: Case, url: str, seen: Seen) -> None:
@@ -165,7 +164,7 @@ def _memory(what: str) -> int:
 
 
 @asynccontextmanager
-async def bench(log: io.StringIO) -> AsyncIterator[Bench]:
+async def bench(log: Path) -> AsyncIterator[Bench]:
     """Sets up what all cases share while the block runs."""
     with tempfile.TemporaryDirectory() as folder:
         ca_file = Path(folder) / "ca.pem"
@@ -215,7 +214,7 @@ async def leftovers(before: int) -> list[str]:
     return left
 
 
-async def report(cases: list[Case], log: io.StringIO) -> dict[str, object]:
+async def report(cases: list[Case], log: Path) -> dict[str, object]:
     """Everything that the parent wants to know."""
     # libuv keeps a spare descriptor from its first listener on.
     async with raw_server(closes):
@@ -232,11 +231,14 @@ async def report(cases: list[Case], log: io.StringIO) -> dict[str, object]:
 def main() -> None:
     runs = asyncio.run if sys.argv[1:] == ["asyncio"] else app.run
     wanted = frozenset(json.load(sys.stdin))
-    log = io.StringIO()
-    logs_to, sys.stderr = sys.stderr, log
-    logs.set_up("debug", "logfmt")
-    told = runs(report([case for case in CASES if case.id in wanted], log))
-    sys.stderr = logs_to
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        # As a descriptor, too: the lines are written to that.
+        logs_to, sys.stderr = sys.stderr, log.open("w")
+        logs.set_up("debug", "logfmt")
+        told = runs(report([case for case in CASES if case.id in wanted], log))
+        sys.stderr.close()
+        sys.stderr = logs_to
     json.dump(told, sys.stdout)
 
 
