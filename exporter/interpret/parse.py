@@ -22,6 +22,10 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
+# Made once: json.loads would make one for each text.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+
+
 def parse_object(body: bytes) -> dict[str, Any] | Reason:
     """Reads a body as one JSON object (RFC 8259), tolerating a byte order mark; never raises."""
     try:
@@ -31,7 +35,7 @@ def parse_object(body: bytes) -> dict[str, Any] | Reason:
     if not text.strip():
         return Reason.EMPTY
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text)
     except RecursionError:
         return Reason.TOO_DEEP
     except _DuplicateKeyError:

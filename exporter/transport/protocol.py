@@ -8,7 +8,8 @@ import fcntl
 import re
 import struct
 import termios
-from asyncio import AbstractEventLoop, BaseTransport
+from asyncio import AbstractEventLoop, BaseTransport, Transport
+from typing import cast
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
@@ -49,6 +50,10 @@ class AnswerProtocol(ResponseHandler):
         self._interim = 0
         self._has_head = False
         self.set_response_params(read_until_eof=True, auto_decompress=False)
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Replaces aiohttp's, which sets TCP_NODELAY once more: the loops do so, and over TLS a request is one write."""
+        self.transport = cast("Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Extension point of asyncio."""
