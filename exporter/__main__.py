@@ -43,7 +43,7 @@ class _UsageError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and exits: 0 well, 1 something failed while running, 2 wrong use or a bad config."""
-    _open_standard_descriptors()
+    _open_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = make_parser(_RUNS)
     # `serve` is what an exporter does, so its flags work without naming it.
@@ -69,11 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(status)
 
 
-def _open_standard_descriptors() -> None:
-    """Opens those that are closed on nothing: libuv aborts where a socket has such a number."""
+def _open_standard_streams() -> None:
+    """Opens those that are closed on nothing: libuv aborts where a socket has such a number, and Python has none."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(descriptor)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - as long as we live
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -103,9 +106,11 @@ def _shard(options: argparse.Namespace) -> Shard:
     if index is None:
         index = 0 if options.shard_count == 1 else ordinal(os.environ.get("POD_NAME") or socket.gethostname())
     if index is None:
-        raise _UsageError("aadsts-exporter: the host's name ends in no number, so --shard.index must be given")
+        raise _UsageError("aadsts-exporter: the host's name ends in no -NUMBER, so --shard.index must be given")
     if index >= options.shard_count:
-        raise _UsageError(f"aadsts-exporter: shard {index} is none of {options.shard_count}, which count from 0")
+        raise _UsageError(
+            f"aadsts-exporter: --shard.count={options.shard_count} has no shard {index}: they count from 0"
+        )
     return Shard(index, options.shard_count)
 
 

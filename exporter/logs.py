@@ -22,8 +22,6 @@ MOST_WAITING = 10_000
 FAREWELL = 1.0
 """Seconds in which lines that wait at the end must be written."""
 
-_STDERR = 2
-
 _Waiting = Queue[logging.LogRecord | None]
 """Records to be written; None is the end."""
 
@@ -90,8 +88,7 @@ class _Descriptor:
     """Standard error without a buffer: its lock would keep a process from ending while a thread waits in a write."""
 
     def __init__(self) -> None:
-        # Python has none where it was closed at the start; the command line has opened its number on nothing.
-        self._number = _STDERR if sys.stderr is None else sys.stderr.fileno()
+        self._number = sys.stderr.fileno()
 
     def write(self, text: str) -> None:
         """Writes all of it, however long that takes. Raises OSError."""

@@ -109,6 +109,41 @@ def test_version_and_wrong_use() -> None:
     assert run("--web.listen-address=nonsense").returncode == 2
 
 
+@pytest.mark.fault(93)
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("check", "--config.file=docs/examples/refusals.yaml"), 0),
+        (("explain", "AADSTS50000"), 0),
+        (("explain", "-"), 1),
+    ],
+    ids=["check", "explain a code", "explain nothing"],
+)
+def test_closed_standard_streams_make_no_difference(arguments: tuple[str, ...], status: int) -> None:
+    """Neither where all are closed nor where what would be a traceback can be seen."""
+    for closed in ("<&- >&-", "<&- >&- 2>&-"):
+        ended = run(*arguments, under=("sh", "-c", f'exec "$@" {closed}', "sh"))
+
+        assert (ended.returncode, ended.stdout, ended.stderr) == (status, "", "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "pod", "problem"),
+    [
+        (("--shard.count=2", "--shard.index=2"), "", "--shard.count=2 has no shard 2"),
+        (("--shard.count=2",), "exporter-5", "--shard.count=2 has no shard 5"),
+        (("--shard.count=2",), "exporter", "--shard.index must be given"),
+    ],
+    ids=["index", "pod", "no index"],
+)
+def test_a_shard_that_is_none_is_wrong_use(flags: tuple[str, ...], pod: str, problem: str) -> None:
+    """The flag to mend is named."""
+    ended = run("--config.file=docs/examples/refusals.yaml", *flags, environment={"POD_NAME": pod} if pod else {})
+
+    assert ended.returncode == 2
+    assert problem in ended.stderr
+
+
 def simulated(tmp_path: Path, port: int, example: str = "docs/examples/refusals.yaml") -> str:
     """An example config with its targets on the simulator at this port."""
     config = tmp_path / "config.yaml"
