@@ -119,11 +119,13 @@ def _add_once(commands: _Commands) -> argparse.ArgumentParser:
 
 
 def _add_explain(commands: _Commands) -> argparse.ArgumentParser:
-    command = _add(commands, "explain", "Say what an error code, an OAuth error value or a pasted answer means.")
+    command = _add(
+        commands, "explain", "Say what an error code, an OAuth error value, a reason of a fault or a pasted text means."
+    )
     command.add_argument(
         "what",
         metavar="CODE",
-        help="AADSTS50000, 50000, AADB2C90037, invalid_client; - reads an answer or log from stdin",
+        help="AADSTS50000, 50000, AADB2C90037, invalid_client, dns/timeout; - reads an answer or log from stdin",
     )
     command.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or for programs (default: %(default)s)"

@@ -54,10 +54,14 @@ def print_explanation(explanation: Explanation, out: Console) -> None:
         out.print(Text(f"  {entry.meaning}"), soft_wrap=True)
         out.print(Text(f"  What to do: {entry.action}"), soft_wrap=True)
         out.print(Text(f"  Category: {entry.category}, side: {entry.category.side}"), soft_wrap=True)
+    for name, hint in explanation.faults.items():
+        out.print(Text(name, "bold"))
+        out.print(Text(f"  {hint.meaning}"), soft_wrap=True)
+        out.print(Text(f"  What to do: {hint.action}"), soft_wrap=True)
     for code in explanation.unknown_codes():
         out.print(Text(f"{code} is not in the catalogue", "bold"))
     if explanation.empty:
-        out.print("No error code and no OAuth error value found.")
+        out.print("No error code, no OAuth error value and no fault of an attempt found.")
     said = {name: getattr(refusal, name) for name in ("error", "suberror", "trace_id", "correlation_id", "timestamp")}
     for name, value in said.items():
         if value:

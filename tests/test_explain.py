@@ -87,7 +87,50 @@ def test_the_fields_are_complete() -> None:
         "name",
         "meaning",
         "action",
+        "faults",
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "faults"),
+    [
+        ("secret_unreadable", ["local/secret_unreadable"]),
+        ("local/secret_unreadable", ["local/secret_unreadable"]),
+        ("local: secret_unreadable", ["local/secret_unreadable"]),
+        ("nxdomain", ["dns/nxdomain"]),
+        ("no_keys", ["oauth/no_keys"]),
+        ("untrusted", ["tls/untrusted"]),
+        ("invalid_client", []),
+    ],
+)
+def test_a_fault_is_explained(word: str, faults: list[str]) -> None:
+    """By its reason, or with its stage as metrics, log and `once` have them; an OAuth error value goes first."""
+    explained = as_fields(explain_word(word))["faults"]
+
+    assert [fault["fault"] for fault in explained] == faults
+    assert all(fault["meaning"] and fault["action"] for fault in explained)
+
+
+def test_a_reason_of_several_stages_is_explained_for_each() -> None:
+    """What to do depends on how far an attempt got."""
+    assert {"dns/timeout", "connect/timeout"} <= set(explain_word("timeout").faults)
+
+
+@pytest.mark.parametrize(
+    ("line", "faults"),
+    [
+        ("level=warning target=a side=network stage=dns reason=nxdomain request_id=x", ["dns/nxdomain"]),
+        ('{"side": "network", "stage": "dns", "reason": "nxdomain"}', ["dns/nxdomain"]),
+        ("stage=oauth reason=refused code=AADSTS50000", []),
+        ("stage=moon reason=nxdomain", []),
+    ],
+)
+def test_a_line_of_the_exporters_log_is_explained(line: str, faults: list[str]) -> None:
+    """Unless it has a code, which says more."""
+    explanation = explain_text(line)
+
+    assert list(explanation.faults) == faults
+    assert bool(explanation.entries) is ("AADSTS50000" in line)
 
 
 def test_the_status_counts_for_a_word_too() -> None:

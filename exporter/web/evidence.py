@@ -63,7 +63,7 @@ def add_routes(router: web.UrlDispatcher, records: Records) -> None:
         explanation = explain_word(request.match_info["code"])
         if explanation.empty:
             raise web.HTTPNotFound(
-                text="this is neither an error code, such as AADSTS50000, nor an OAuth error value\n"
+                text="this is no error code, such as AADSTS50000, no OAuth error value and no reason of a fault\n"
             )
         return page(pages.code(explanation))
 

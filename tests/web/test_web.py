@@ -287,17 +287,20 @@ async def test_evidence_of_an_error_value_that_a_provider_made_up(
 
 
 async def test_a_code_has_a_page(client: aiohttp.ClientSession) -> None:
-    """Name, meaning, side, what to do; also for OAuth errors, codes split off and codes that nobody knows."""
+    """Name, meaning, side, what to do; also for OAuth errors, codes split off, codes that nobody knows and faults."""
     known = await (await client.get("/codes/AADSTS50000")).text()
     error = await (await client.get("/codes/invalid_client")).text()
     split = await (await client.get("/codes/AADSTS5000042")).text()
     unknown = await (await client.get("/codes/AADSTS99999")).text()
+    fault = await (await client.get("/codes/secret_unreadable")).text()
 
     assert "TokenIssuanceError" in known
     assert "service_fault" in known
     assert "credential_invalid" in error
     assert "it splits AADSTS50000" in split
     assert "does not know this code" in unknown
+    assert "local/secret_unreadable" in fault
+    assert "Run aadsts-exporter check" in fault
     assert (await client.get("/codes/bogus")).status == 404
 
 
