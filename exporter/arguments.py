@@ -19,6 +19,7 @@ MIN_SLO, MAX_SLO = 94.0, 99.999
 MAX_RULE_INTERVAL = 60.0
 EXPORTER_URL = "http://localhost:10471"
 
+_URL_HELP = "the running exporter; https://USER:PASSWORD@HOST:PORT where it asks for that (default: %(default)s)"
 _EPILOG = "Every command explains its flags: aadsts-exporter COMMAND --help"
 
 
@@ -230,7 +231,7 @@ def _add_drill(commands: _Commands) -> argparse.ArgumentParser:
         metavar="URL",
         type=_http_url,
         default=EXPORTER_URL,
-        help="the running exporter (default: %(default)s)",
+        help=_URL_HELP,
     )
     return command
 
@@ -243,7 +244,7 @@ def _add_healthy(commands: _Commands) -> argparse.ArgumentParser:
         nargs="?",
         type=_http_url,
         default=EXPORTER_URL,
-        help="the running exporter (default: %(default)s)",
+        help=_URL_HELP,
     )
     return command
 

@@ -6,18 +6,20 @@ import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
 
 from exporter.catalogue import Reason, Stage
-from exporter.history import CALM, History
+from exporter.history import CALM, History, Tally
 from exporter.model import Answer, ErrorCode, Expectation, Fault, Issuer, Target, TransportFailure
 from exporter.status import (
     LATELY,
     Level,
     State,
+    TargetDetail,
     TargetStatus,
     matching,
     service_statuses,
     target_status,
     worst_first,
 )
+from exporter.web import pages
 
 EVERY = 30.0
 OK = token()
@@ -236,3 +238,12 @@ async def test_services_are_told_apart() -> None:
         "sso.example.org",
         "Entra US Government cloud",
     ]
+
+
+@pytest.mark.parametrize(("answers", "said"), [([FAULT], False), ([FAULT, OK], True)], ids=["failing", "unsteady"])
+async def test_the_page_of_a_target_says_that_it_succeeds_again(answers: list[Answer], said: bool) -> None:
+    """Beside the failure that it remembers for a while, which reads as if it went on."""
+    status = await status_after(answers)
+    page = pages.target(TargetDetail(status=status, credentials=(), recent=(), day=Tally()), 0.0)
+
+    assert ("the last attempt was a success" in page) is said

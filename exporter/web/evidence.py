@@ -55,7 +55,7 @@ def add_routes(router: web.UrlDispatcher, records: Records) -> None:
         target = request.query.get("target", "")
         # An empty ticket would look as if nothing had failed.
         if target and not records.knows(target):
-            raise web.HTTPNotFound(text="no target has this name; / lists those of the config\n")
+            raise web.HTTPNotFound(text="no target of this name is probed on schedule here; / lists those that are\n")
         ticket = records.ticket(_code(request.query.get("code", ""), records), target, since)
         return web.Response(text=render(ticket, form), content_type=_CONTENT_TYPES[form])
 

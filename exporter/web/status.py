@@ -33,7 +33,7 @@ def add_routes(router: web.UrlDispatcher, standings: Standings) -> None:
     async def target(request: web.Request) -> web.Response:
         detail = standings.detail(request.match_info["name"])
         if detail is None:
-            raise web.HTTPNotFound(text="the config has no target of this name\n")
+            raise web.HTTPNotFound(text="no target of this name is probed on schedule here; / lists those that are\n")
         return page(await asyncio.to_thread(pages.target, detail, standings.now()))
 
     router.add_get("/", overview)

@@ -256,7 +256,7 @@ async def test_evidence_refuses_what_makes_no_sense(client: aiohttp.ClientSessio
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("?target=nope", "no target has this name"),
+        ("?target=nope", "no target of this name is probed on schedule here"),
         ("?code=FOO", "such as AADSTS50000"),
         ("?code=AADSTS", "such as AADSTS50000"),
         ("?code=FOO&target=contoso&format=json", "such as AADSTS50000"),
@@ -284,6 +284,17 @@ async def test_evidence_of_an_error_value_that_a_provider_made_up(
 
     assert (await seen.json())["failures"] == 1
     assert (await client.get("/evidence?code=realm_awake")).status == 404
+
+
+async def test_an_exporter_without_a_schedule_does_not_say_that_nothing_fails(client: aiohttp.ClientSession) -> None:
+    """Nor that the config has no target: it knows neither."""
+    overview = await (await client.get("/")).text()
+    target = await client.get("/targets/contoso")
+
+    assert "nothing is probed on schedule" in overview
+    assert "--no-schedule" in overview
+    assert "nothing fails" not in overview
+    assert (target.status, "probed on schedule here" in await target.text()) == (404, True)
 
 
 async def test_a_code_has_a_page(client: aiohttp.ClientSession) -> None:
