@@ -1,12 +1,15 @@
 """One result in words and in fields: for the log, the terminal, and whoever asks for the conversation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from exporter.catalogue import Phase, Reason, code_entry, errors, hints
 from exporter.interpret import PENDING
 from exporter.model import MASK, ErrorResponse, Failure, ProbeResult, Secret, TokenRequest
+
+_WELL: Mapping[str, str] = {"discovery": "metadata sound", "jwks": "keys sound"}
+"""What a success is called where no token is issued."""
 
 
 def timestamp(seconds: float) -> str:
@@ -88,7 +91,7 @@ def verdict(result: ProbeResult) -> str:
     outcome = result.outcome
     if outcome.failure is None:
         if outcome.refusal is None:
-            return "token issued"
+            return _WELL.get(result.target.grant, "token issued")
         return "waits for its user" if outcome.refusal.error in PENDING.errors else "refused as expected"
     code = outcome.refusal.code if outcome.refusal else None
     entry = code_entry(code) if code else None

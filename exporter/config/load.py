@@ -65,7 +65,8 @@ def load_config(path: Path) -> Config | list[Problem]:
     except UnicodeDecodeError:
         return [Problem(0, "", "is not UTF-8 text; save it as UTF-8")]
     except OSError as error:
-        return [Problem(0, "", f"cannot be read: {error.strerror}")]
+        where = "; --config.file=FILE names the config" if isinstance(error, FileNotFoundError) else ""
+        return [Problem(0, "", f"cannot be read: {error.strerror}{where}")]
     return parse_config(text, path.parent, os.environ)
 
 

@@ -318,7 +318,9 @@ def test_a_config_cannot_be_changed() -> None:
         pytest.param(b"", "line 1: the file is empty", id="an empty file"),
         pytest.param(GOOD.encode("utf-16"), "is not UTF-8 text; save it as UTF-8", id="UTF-16"),
         pytest.param(b"targets: \xff", "is not UTF-8 text; save it as UTF-8", id="bytes that are no UTF-8"),
-        pytest.param(None, "cannot be read: No such file or directory", id="a missing file"),
+        pytest.param(
+            None, "cannot be read: No such file or directory; --config.file=FILE names the config", id="a missing file"
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None, complaint: str) -> None:

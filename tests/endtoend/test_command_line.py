@@ -58,7 +58,7 @@ def test_a_missing_config_says_so() -> None:
     ended = run("--config.file=/nonexistent/config.yaml")
 
     assert ended.returncode == 2
-    assert "cannot be read: No such file or directory" in ended.stderr
+    assert "cannot be read: No such file or directory; --config.file=FILE names the config" in ended.stderr
 
 
 @pytest.mark.fault(66)
@@ -149,6 +149,29 @@ def simulated(tmp_path: Path, port: int, example: str = "docs/examples/refusals.
     config = tmp_path / "config.yaml"
     config.write_text((ROOT / example).read_text().replace(":10472", f":{port}"))
     return f"--config.file={config}"
+
+
+def test_only_what_issues_a_token_is_said_to_have_issued_one(tmp_path: Path) -> None:
+    """Metadata and keys are sound, and no more."""
+    with running("simulate", "--web.listen-address=127.0.0.1:0") as simulator:
+        issuer = f"http://127.0.0.1:{simulator.port}/11111111-1111-4111-8111-111111111111/v2.0"
+        place = f'provider: oidc, issuer: "{issuer}", allow_http: true'
+        config = tmp_path / "config.yaml"
+        config.write_text(f"""
+defaults: {{interval: 1m, timeout: 10s}}
+targets:
+  - {{name: a, {place}, grant: discovery}}
+  - {{name: b, {place}, grant: jwks}}
+  - {{name: c, {place}, grant: client_credentials, scope: api://contoso-orders/.default,
+     client_id: 00000000-0000-4000-8000-000000000001, credential: {{client_secret: simulated-secret}}}}
+""")
+        table = run("once", f"--config.file={config}").stdout
+
+    assert re.findall(r"ok +([abc]) +(\w+ \w+) ", table) == [
+        ("a", "metadata sound"),
+        ("b", "keys sound"),
+        ("c", "token issued"),
+    ]
 
 
 def test_all_six_errors_of_rfc_6749_are_successes_when_expected(tmp_path: Path) -> None:
