@@ -52,7 +52,7 @@ class AnswerProtocol(ResponseHandler):
         self.set_response_params(read_until_eof=True, auto_decompress=False)
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Replaces aiohttp's, which sets TCP_NODELAY once more: the loops do so, and over TLS a request is one write."""
+        """Replaces aiohttp's, which sets TCP_NODELAY again: the loops do, and over TLS a request is one write."""
         self.transport = cast("Transport", transport)
 
     def data_received(self, data: bytes) -> None:
