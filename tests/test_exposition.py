@@ -1,10 +1,12 @@
 """The writer of scrapes, held against prometheus_client's own writers and parsers."""
 
 import asyncio
+import gc
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count, islice
 from typing import Any
 
 import pytest
@@ -431,7 +433,7 @@ def test_every_change_is_known_here() -> None:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_no_change_happens_while_series_are_held(change: Callable[[Recorder], None]) -> None:
-    """A scrape is rendered in another thread; then the change happens."""
+    """While a scrape reads them, that is; then the change happens."""
     board = Board()
     before = steady(exposition(board.registry, openmetrics=False))
 
@@ -485,6 +487,44 @@ async def test_every_scrape_shows_whole_attempts() -> None:
     assert attempts == timed
     assert sorted(map(sum, attempts)) == list(map(sum, attempts))
     assert sum(attempts[-1]) > sum(attempts[0])
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_a_rendering_that_is_given_up_hides_nothing_from_the_next(openmetrics: bool) -> None:
+    """Wherever it ends, while numbers are read or while text is made of them."""
+    board = Board()
+    board.text(openmetrics=openmetrics)
+
+    for given_up_after in range(0, 160, 11):
+        for name in TARGETS:
+            board.recorder.record(result(name, code=9_990_000 + given_up_after, seconds=1 + given_up_after))
+        steps = chain(board.writer.read(), board.writer.make(openmetrics=openmetrics))
+        assert len(tuple(islice(steps, given_up_after))) == given_up_after
+
+        ours = board.writer.write(openmetrics=openmetrics)
+        assert steady(ours) == steady(exposition(board.registry, openmetrics=openmetrics))
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_series_that_are_gone_are_let_go(openmetrics: bool) -> None:
+    """Also what the other format, in which nobody asks, would have made of them."""
+    board = Board()
+    board.recorder.record(result("contoso", code=50000))
+    board.text(openmetrics=openmetrics)
+    gone = [
+        weakref.ref(series)
+        for collector in internals.collectors(board.registry)
+        if internals.has_cells(collector)
+        for series in internals.series(collector)
+        if internals.label_values(series)[:1] == ("contoso",)
+    ]
+
+    board.recorder.forget("contoso")
+    board.text(openmetrics=openmetrics)
+    gc.collect()
+
+    assert len(gone) > 100
+    assert [series for made in gone if (series := made()) is not None] == []
 
 
 def test_changes_that_waited_happen_in_their_order() -> None:

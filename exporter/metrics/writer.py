@@ -162,9 +162,9 @@ class _Family:
     def make(self, *, openmetrics: bool) -> Steps[list[bytes]]:
         """The family's lines, of which the stale ones are made anew; without an exemplar both formats have the same."""
         stale, other = self._stale[openmetrics], self._stale[not openmetrics]
-        while stale:
-            block = stale.pop()
+        for block in tuple(stale):
             block.lines[openmetrics] = self._lines(block, openmetrics=openmetrics)
+            stale.discard(block)
             if not block.exemplars:
                 block.lines[not openmetrics] = block.lines[openmetrics]
                 other.discard(block)
@@ -208,6 +208,9 @@ class _Family:
         for block in blocks:
             first = internals.label_values(block.series[0])[:1]
             self._by_first.setdefault("".join(first), []).append(block)
+        # Of the format that nobody asks for they would never be made, and so never let go.
+        for stale in self._stale:
+            stale.intersection_update(blocks)
 
     def _block(self, series: list[Metric], start: int) -> _Block:
         """A block of as many series from here on as have the same first label value."""
