@@ -82,7 +82,8 @@ STOP_WITHIN = 4.0
 """Seconds from the signal to the end of the process, at the most."""
 
 SWITCH_INTERVAL = 0.0005
-"""Seconds after which Python lets another thread run: a rendering in its thread holds up the loop no longer."""
+"""Seconds after which Python lets another thread run: a page that is made or a config that is read in one holds up the
+loop no longer."""
 
 
 def run(work: Coroutine[None, None, T]) -> T:
@@ -290,7 +291,7 @@ async def _until_signalled(work: Coroutine[None, None, object]) -> None:
     def stop(number: int) -> None:
         log.info("stopping", extra={"signal": signal.Signals(number).name})
         task.cancel()
-        # Whatever hangs, a scrape of a huge config among it, must not outlast the deadline.
+        # Whatever hangs, the reading of a huge config among it, must not outlast the deadline.
         deadline = threading.Timer(STOP_WITHIN, os._exit, (0,))
         deadline.daemon = True
         deadline.start()

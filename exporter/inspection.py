@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from exporter.credentials import fitting
 from exporter.model import (
     CURRENT,
@@ -66,11 +64,10 @@ def _credential_problems(credential: Credential, now: float) -> Iterator[str]:
 
 
 def _certificate_problems(certificate: Certificate, now: float) -> Iterator[str]:
-    begins = x509.load_der_x509_certificate(certificate.chain[0]).not_valid_before_utc.timestamp()
     if certificate.expires <= now:
         yield f"certificate ended at {_moment(certificate.expires)}"
-    if begins > now:
-        yield f"certificate begins at {_moment(begins)}; is the clock of this machine right?"
+    if certificate.begins > now:
+        yield f"certificate begins at {_moment(certificate.begins)}; is the clock of this machine right?"
 
 
 def _assertion_problems(assertion: Secret, now: float) -> Iterator[str]:
