@@ -32,7 +32,7 @@ from exporter.loops import new_event_loop
 from exporter.model import Config, ProbeResult, Target
 from exporter.notify import Manager
 from exporter.probe import Prober
-from exporter.reload import Load, Reloader
+from exporter.reload import Load, Reloader, Retain
 from exporter.secrets import Keyring
 from exporter.shard import ALONE, Shard
 from exporter.simulator import Scenario, Simulator, parse_scenario
@@ -106,13 +106,13 @@ def protect(path: Path | None) -> Protection | list[Problem]:
 
 
 @asynccontextmanager
-async def real_prober(clock: Clock) -> AsyncIterator[Prober]:
+async def real_prober(clock: Clock, keyring: Keyring, keeper: Keeper) -> AsyncIterator[Prober]:
     """A prober that reads real secrets and asks real servers, while the block runs."""
     async with Transport(clock) as transport:
         prober = Prober(
             send=transport.send,
-            read=Keyring().read,
-            hold=Keeper(clock).hold,
+            read=keyring.read,
+            hold=keeper.hold,
             clock=clock,
             new_id=lambda: str(uuid4()),
             retain=transport.retain,
@@ -144,7 +144,8 @@ async def serve(
     sys.setswitchinterval(SWITCH_INTERVAL)
     exhaustion.watch(asyncio.get_running_loop())
     clock = SystemClock()
-    async with real_prober(clock) as prober:
+    keyring, keeper = Keyring(), Keeper(clock)
+    async with real_prober(clock, keyring, keeper) as prober:
         exporter = Exporter(
             config,
             prober,
@@ -155,7 +156,7 @@ async def serve(
         )
         answers = Answers(exporter, clock)
         manager = Manager.of(os.environ, os.getpid())
-        reload = Reloader(load, exporter, manager, clock, prober.retain).reload if load else None
+        reload = Reloader(load, exporter, manager, clock, _retain(prober, keyring, keeper)).reload if load else None
         _settle_memory()
         with logs.aside(exporter.log_line_lost), _archive(options, clock, exporter) as archive:
             if archive is not None:
@@ -171,6 +172,15 @@ async def serve(
             ):
                 started(listener.port)
                 await _until_signalled(_run(exporter, answers, clock, reload, show))
+
+
+def _retain(prober: Prober, keyring: Keyring, keeper: Keeper) -> Retain:
+    async def retain(targets: Sequence[Target]) -> None:
+        keyring.retain({source for target in targets for source in target.sources})
+        keeper.retain({target.state_file for target in targets if target.state_file is not None})
+        await prober.retain({target.name for target in targets if target.reuse_connection})
+
+    return retain
 
 
 def _settle_memory() -> None:
@@ -210,7 +220,8 @@ async def once(config: Config, targets: Sequence[Target]) -> list[ProbeResult]:
     """Probes each of these targets once, with its next credential too, as many at a time as the config allows."""
     places = asyncio.Semaphore(config.concurrency)
 
-    async with real_prober(SystemClock()) as prober:
+    clock = SystemClock()
+    async with real_prober(clock, Keyring(), Keeper(clock)) as prober:
 
         async def probe(target: Target) -> ProbeResult:
             async with places:

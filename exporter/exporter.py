@@ -1,12 +1,12 @@
 """The exporter itself: it probes on schedule, and records."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry
 
+from exporter.announcer import Announcer
 from exporter.archive import Archive
 from exporter.clock import Clock
 from exporter.drills import Drills
@@ -18,21 +18,15 @@ from exporter.model import Config, ProbeResult, Target
 from exporter.ondemand import OnDemand
 from exporter.outage import Allowance, Watch
 from exporter.probe import Prober, disturb
-from exporter.report import log_fields, verdict
 from exporter.rotation import Credentials
 from exporter.schedule import Scheduler, Wish
 from exporter.shard import ALONE, Shard
-
-log = logging.getLogger(__name__)
 
 CONFIRMING_SHARE = 4
 """One place in so many may be taken by an attempt that is made to be sure."""
 
 LAG_EVERY = 0.5
 """Seconds between two looks at how late the event loop runs."""
-
-CLOCKS_DIFFER = 60.0
-"""Seconds by which a provider's clock may differ from ours before that is told: what we sign may then be refused."""
 
 LONGEST_PAUSE = 240.0
 """Seconds for which a provider may ask not to be asked, at the most; much longer, and the target would seem stalled."""
@@ -70,8 +64,7 @@ class Exporter:
         self._on_demand = OnDemand(self._probe_in_place, clock, freshness)
         self._scheduler = Scheduler(self._attempt, self._confirm, self._recorder, clock)
         self._drills = Drills(prober, self._recorder, clock)
-        self._verdicts: dict[tuple[str, bool], str] = {}
-        self._clocks_differ: set[str] = set()
+        self._announcer = Announcer()
         self.credentials = Credentials()
         self._archive: Archive | None = None
         self._take_up(config)
@@ -101,6 +94,7 @@ class Exporter:
         for entry in entries or ():
             self.history.restore(entry)
             self._recorder.restore_code(entry.target, entry.values.get("code"), entry.started_at)
+        self.history.retain(self.targets)
         self._archive = archive
 
     async def run(self) -> None:
@@ -127,12 +121,14 @@ class Exporter:
         before = self.targets
         owned = [target for target in config.targets if self._scheduled and self._shard.owns(target.name)]
         self.config = config
+        self._by_name = {target.name: target for target in config.targets}
         # A target that is as it was stays the very same object: attempts of all others come to nothing.
         self.targets = {new.name: old if (old := before.get(new.name)) == new else new for new in owned}
         self._watches = {
             name: self._watches[name] if target is before.get(name) else Watch(Allowance(target.confirmations))
             for name, target in self.targets.items()
         }
+        self._let_go()
         self._places = asyncio.Semaphore(config.concurrency)
         self._scheduler.give(self._places, asyncio.Semaphore(max(1, config.concurrency // CONFIRMING_SHARE)))
         self._scheduler.retarget(self.targets.values())
@@ -140,13 +136,20 @@ class Exporter:
         self._recorder.sharded(self._shard, len(config.targets) if self._scheduled else 0)
         self._recorder.config_loaded(self._clock.time())
 
+    def _let_go(self) -> None:
+        """Forgets what is known of targets that the config has no more; of a few their attempts can still be seen."""
+        self._announcer.retain(self.targets)
+        self.credentials.retain(self.targets)
+        self.history.retain(self.targets)
+        self._on_demand.forget()
+
     async def _attempt(self, target: Target) -> Wish:
         """Makes one attempt of the schedule; one with the next credential counts as nothing else."""
         result = await self._probe(target)
         if not self._probes(target):
             # The config has changed meanwhile; the attempt says nothing of what is probed now.
             return Wish()
-        self._log(result)
+        self._announcer.announce(result, self.credentials.note(result))
         if target.is_rotated:
             self._recorder.rotated(result)
             return Wish()
@@ -200,47 +203,13 @@ class Exporter:
 
     async def probe_now(self, name: str, timeout: float | None) -> ProbeResult | None:
         """One attempt on demand, of any target of the config; None where it has none of this name."""
-        target = next((target for target in self.config.targets if target.name == name), None)
+        target = self._by_name.get(name)
         return None if target is None else await self._on_demand.probe(target, timeout)
 
     async def _probe_in_place(self, target: Target, timeout: float | None) -> ProbeResult:
         """An attempt in one of the places that the schedule's attempts have too."""
         async with self._places:
             return await self._probe(target, timeout)
-
-    def _log(self, result: ProbeResult) -> None:
-        """Logs what changed: a line an attempt would bury it, and every failure is kept in the history."""
-        self._log_credentials(result)
-        self._log_clock(result)
-        key, said = (result.target.name, result.target.is_rotated), verdict(result)
-        before = self._verdicts.get(key)
-        self._verdicts[key] = said
-        if not result.outcome.success:
-            level = logging.WARNING if said != before else logging.DEBUG
-        else:
-            level = logging.INFO if before not in {None, said} else logging.DEBUG
-        if log.isEnabledFor(level):
-            log.log(level, "probe succeeds" if result.outcome.success else "probe fails", extra=log_fields(result))
-
-    def _log_credentials(self, result: ProbeResult) -> None:
-        for state in self.credentials.note(result):
-            about = {"target": result.target.name, "credential": state.label}
-            if state.problem:
-                log.warning("credential cannot be read", extra={**about, "problem": state.problem})
-            else:
-                log.info("credential can be read again", extra=about)
-
-    def _log_clock(self, result: ProbeResult) -> None:
-        name, difference = result.target.name, result.evidence.clock_difference
-        if difference is None or (abs(difference) > CLOCKS_DIFFER) == (name in self._clocks_differ):
-            return
-        about = {"target": name, "clock_difference_seconds": round(difference, 1)}
-        if name in self._clocks_differ:
-            self._clocks_differ.discard(name)
-            log.info("the provider's clock and ours agree again", extra=about)
-        else:
-            self._clocks_differ.add(name)
-            log.warning("the provider's clock differs from ours; is this machine's right?", extra=about)
 
     async def _watch_lag(self) -> None:
         while True:

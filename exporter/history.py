@@ -6,7 +6,7 @@ Failures are kept longer than successes, because they are what somebody will ask
 import heapq
 from array import array
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
@@ -26,6 +26,9 @@ ROOM = 500
 
 COUNTED_CODES = 20
 """Codes of one target that are counted apart; further ones are counted as failures only."""
+
+MOST_GONE = 500
+"""Targets that the config has no more of which the attempts are kept."""
 
 CALM = 600.0
 """Seconds without a failure, after a success, that end a spell of failures."""
@@ -191,6 +194,12 @@ class History:
             kept.failures.popleft()
             heapq.heapreplace(heap, (count + 1, order, kept))
         self._failures -= ROOM
+
+    def retain(self, names: Collection[str]) -> None:
+        """Keeps these targets; of all others, those that were attempted last, as somebody may still ask about them."""
+        others = {name: kept.last.id for name, kept in self._kept.items() if kept.last and name not in names}
+        for name in sorted(others, key=others.__getitem__)[:-MOST_GONE]:
+            self._failures -= len(self._kept.pop(name).failures)
 
     def failures(self, *, since: float = 0.0, target: str = "", code: str = "") -> list[Entry]:
         """The failures kept, newest first: all, or those since a moment, of a target, with a code."""

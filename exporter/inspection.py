@@ -38,7 +38,7 @@ def inspect(target: Target, now: float) -> Findings:
 
 
 def _problems(target: Target, now: float) -> Iterator[str]:
-    for credential in _credentials(target):
+    for credential in target.credentials:
         whose = "its" if credential.label == CURRENT else f"its {credential.label}"
         yield from (f"{whose} {problem}" for problem in _credential_problems(credential, now))
     for name, source in target.secrets:
@@ -77,8 +77,7 @@ def _assertion_problems(assertion: Secret, now: float) -> Iterator[str]:
 
 
 def _warnings(target: Target) -> Iterator[str]:
-    sources = [*(credential.source for credential in _credentials(target)), *(source for _, source in target.secrets)]
-    for path in (path for source in sources for path in _private_files(source)):
+    for path in (path for source in target.sources for path in _private_files(source)):
         if _is_open(path):
             yield f"{path} may be read by everybody on this machine; chmod o-r"
 
@@ -98,10 +97,6 @@ def _is_open(path: Path) -> bool:
         return bool(path.stat().st_mode & stat.S_IROTH)
     except (OSError, ValueError):
         return False
-
-
-def _credentials(target: Target) -> Iterator[Credential]:
-    yield from (each for each in (target.credential, target.next_credential) if each is not None)
 
 
 def _moment(at: float) -> str:

@@ -34,6 +34,10 @@ class OnDemand:
             task.add_done_callback(lambda _: self._under_way.pop(target))
         return await asyncio.shield(task)
 
+    def forget(self) -> None:
+        """Lets every result go: another config's targets are others, and these hold secrets of those before."""
+        self._made.clear()
+
     async def _make(self, target: Target, timeout: float | None) -> ProbeResult:
         result = await self._probe(target, timeout)
         if self._freshness:

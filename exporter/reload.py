@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from exporter.clock import Clock
 from exporter.document import Problem
 from exporter.exporter import Exporter
-from exporter.model import Config
+from exporter.model import Config, Target
 from exporter.notify import Manager
-from exporter.probe import Retain
 
 log = logging.getLogger(__name__)
 
 Load = Callable[[], Config | list[Problem]]
 """Reads the config's file."""
+
+Retain = Callable[[Sequence[Target]], Awaitable[None]]
+"""Lets go of secrets and connections of any other target than these."""
 
 
 class Reloader:
@@ -38,7 +40,7 @@ class Reloader:
         loaded = await asyncio.to_thread(self._load)
         if isinstance(loaded, Config):
             self._exporter.retarget(loaded)
-            await self._retain({target.name for target in loaded.targets if target.reuse_connection})
+            await self._retain(loaded.targets)
             log.info("config reloaded", extra={"targets": len(loaded.targets)})
             return ()
         self._exporter.refuse()

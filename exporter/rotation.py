@@ -1,6 +1,6 @@
 """How a target's credentials stand, so that a rotation is proven before it is made."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from exporter.model import CredentialState, ProbeResult, Target
@@ -41,15 +41,18 @@ class Credentials:
                 changed.append(state)
         return changed
 
+    def retain(self, names: Collection[str]) -> None:
+        """Forgets the credentials of any other target than these."""
+        self._known = {key: status for key, status in self._known.items() if key[0] in names}
+
     def of(self, target: Target) -> list[CredentialStatus]:
         """The credentials of a target, its current one first."""
         return [self._known.get((target.name, each.state.label), each) for each in _configured(target)]
 
 
 def _configured(target: Target) -> Iterator[CredentialStatus]:
-    for credential in (target.credential, target.next_credential):
-        if credential is not None:
-            yield CredentialStatus(credential.method, CredentialState(credential.label, expires=credential.expires))
+    for credential in target.credentials:
+        yield CredentialStatus(credential.method, CredentialState(credential.label, expires=credential.expires))
     for name, _ in target.secrets:
         yield CredentialStatus("", CredentialState(name))
 

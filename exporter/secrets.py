@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,11 @@ class Keyring:
             return Reading(found)
         last = self._good.get(source)
         return found if last is None else Reading(last, stale=found.problem)
+
+    def retain(self, sources: Collection[ProofSource]) -> None:
+        """Lets go of what was read of any other source than these."""
+        self._good = {source: proof for source, proof in self._good.items() if source in sources}
+        self._parsed = {source: parsed for source, parsed in self._parsed.items() if source in sources}
 
     def _read(self, source: ProofSource) -> Proof | Unreadable:
         match source:

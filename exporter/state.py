@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from errno import ENOSPC
@@ -69,6 +69,17 @@ class Keeper:
             finally:
                 await asyncio.to_thread(file.close)
 
+    def retain(self, paths: Collection[Path]) -> None:
+        """Lets go of what was read of any other file than these, unless it is in use, or holds more than is written.
+
+        What is remembered in memory stays: to forget how often a password was refused could lock its account.
+        """
+        self._files = {
+            path: file
+            for path, file in self._files.items()
+            if path in paths or self._turns[path].locked() or file.is_unwritten
+        }
+
     async def _open(self, file: "StateFile", deadline: float) -> Unreadable | None:
         while (problem := await asyncio.to_thread(file.open)) is BUSY and self._clock.monotonic() < deadline:
             await self._clock.sleep_until(self._clock.monotonic() + LOOK_EVERY)
@@ -103,6 +114,11 @@ class StateFile:
     def state(self) -> State:
         """What was remembered last."""
         return self._unwritten or self._written
+
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether what was remembered last could not be written so far."""
+        return self._unwritten is not None
 
     async def prepare(self, state: State) -> Unreadable | None:
         """Keeps this and takes room for more, or tells what is in the way."""

@@ -57,11 +57,20 @@ class Lateness:
 class NotingProber(Prober):
     """Notes each attempt down, with its seconds, and whether the exporter's own watch saw a stall meanwhile."""
 
-    def __init__(self, transport: Transport, clock: Clock, watch: LoopWatch, lateness: Lateness, notes: TextIO) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        keyring: Keyring,
+        keeper: Keeper,
+        clock: Clock,
+        watch: LoopWatch,
+        lateness: Lateness,
+        notes: TextIO,
+    ) -> None:
         super().__init__(
             send=transport.send,
-            read=Keyring().read,
-            hold=Keeper(clock).hold,
+            read=keyring.read,
+            hold=keeper.hold,
             clock=clock,
             new_id=lambda: str(uuid4()),
             retain=transport.retain,
@@ -99,7 +108,7 @@ def look_into(folder: Path, name_server: str) -> None:
     """Puts in place of the exporter's own parts those that tell."""
 
     @asynccontextmanager
-    async def prober(clock: Clock) -> AsyncIterator[Prober]:
+    async def prober(clock: Clock, keyring: Keyring, keeper: Keeper) -> AsyncIterator[Prober]:
         watch = LoopWatch(clock)
         # The exporter's own: what it takes for a stall is what is noted.
         exporter.LoopWatch = lambda _clock: watch  # type: ignore[assignment, attr-defined]
@@ -109,7 +118,7 @@ def look_into(folder: Path, name_server: str) -> None:
         adding_up = asyncio.create_task(lateness.run())
         with (folder / NOTES).open("a", encoding="utf-8") as notes:
             async with Transport(clock, (name_server,)) as transport:
-                made = NotingProber(transport, clock, watch, lateness, notes)
+                made = NotingProber(transport, keyring, keeper, clock, watch, lateness, notes)
                 try:
                     yield made
                 finally:

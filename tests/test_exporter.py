@@ -450,6 +450,22 @@ async def test_another_config_leaves_what_stays_as_it_was() -> None:
         assert len(await Answers(exporter, bench.clock).statuses()) == 3
 
 
+@virtual
+async def test_a_target_that_comes_back_is_a_new_one(caplog: pytest.LogCaptureFixture) -> None:
+    """What was said of the one of its name is said again, and its credentials are not known."""
+    async with running(UNAVAILABLE, confirmations=0) as bench:
+        exporter = bench.exporter
+        (target,) = exporter.config.targets
+        for _ in range(2):
+            await asyncio.sleep(90)
+            assert caplog.messages == ["probe fails"]
+            assert [status.success for status in exporter.credentials.of(target)] == [False]
+            caplog.clear()
+            exporter.retarget(Config(targets=(), concurrency=10))
+            exporter.retarget(Config(targets=(target,), concurrency=10))
+            assert [status.tried_at for status in exporter.credentials.of(target)] == [None]
+
+
 @pytest.mark.fault(64)
 @virtual
 async def test_an_attempt_under_way_ends_uncounted_where_its_target_changed_meanwhile() -> None:

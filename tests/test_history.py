@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, token
@@ -9,6 +10,7 @@ from fakes import FakeClock, ScriptedSend, make_prober, make_target, refusal, to
 from exporter.history import (
     FAILURES_PER_TARGET,
     MAX_FAILURES,
+    MOST_GONE,
     OF_A_SUCCESS,
     ROOM,
     SUCCESSES_PER_TARGET,
@@ -136,6 +138,23 @@ async def test_what_is_older_than_a_day_is_no_longer_counted(gap: float) -> None
 
     within = sum(made[-1].started_at // 60 - result.started_at // 60 < COUNTED_MINUTES for result in made)
     assert history.tallies(0.0) == {"contoso": Tally(within, 0)}
+
+
+async def test_of_targets_that_are_gone_a_few_are_kept() -> None:
+    """Those that were attempted last; what the others had makes room for further failures."""
+    history = History()
+    (failure,) = await results(FAILURE)
+    gone = [f"gone-{number}" for number in range(MOST_GONE + 2)]
+    for name in ("contoso", *gone, gone[0]):
+        history.record(replace(failure, target=make_target(name)))
+
+    history.retain({"contoso", "new"})
+
+    assert {name for name in ("contoso", *gone) if name not in history} == {gone[1], gone[2]}
+    assert len(history.failures()) == MOST_GONE + 2
+    for number in range(MAX_FAILURES - MOST_GONE - 2):
+        history.record(replace(failure, target=make_target(f"new-{number // FAILURES_PER_TARGET}")))
+    assert len(history.failures()) == MAX_FAILURES
 
 
 async def test_the_memory_of_a_target_is_bounded() -> None:

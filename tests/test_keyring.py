@@ -153,6 +153,27 @@ def test_a_keyring_does_not_take_one_source_for_another(tmp_path: Path) -> None:
     assert isinstance(keyring.read(FileSecret(tmp_path / "b")), Unreadable)
 
 
+@pytest.mark.parametrize("goes", ["secret", "certificate"])
+def test_what_no_target_is_proven_by_any_more_is_let_go(tmp_path: Path, goes: str) -> None:
+    """Its last good value serves nobody; that of what stays does."""
+    FIRST.write(tmp_path)
+    (tmp_path / "secret").write_text("s3cret")
+    sources: dict[str, ProofSource] = {
+        "secret": FileSecret(tmp_path / "secret"),
+        "certificate": CertificateSource(tmp_path / "tls.crt", tmp_path / "tls.key"),
+    }
+    keyring = Keyring()
+    before = {name: proof(keyring, source) for name, source in sources.items()}
+
+    keyring.retain({source for name, source in sources.items() if name != goes})
+    for file in tmp_path.iterdir():
+        file.unlink()
+
+    after = {name: proof(keyring, source) for name, source in sources.items()}
+    assert {name for name, read in after.items() if read != before[name]} == {goes}
+    assert isinstance(after[goes], Unreadable)
+
+
 @pytest.mark.fault(67)
 @pytest.mark.parametrize("order", [("tls.crt", "tls.key"), ("tls.key", "tls.crt")])
 def test_key_and_certificate_change_together(tmp_path: Path, order: tuple[str, str]) -> None:

@@ -72,6 +72,19 @@ async def test_a_result_of_a_target_that_has_changed_since_does_not_serve() -> N
     assert result.target is changed
 
 
+async def test_a_result_that_is_let_go_does_not_serve() -> None:
+    """However fresh it is."""
+    attempts, target = Attempts(), make_target()
+    attempts.end.set()
+    demand = OnDemand(attempts, FakeClock(), freshness=60.0)
+
+    await demand.probe(target, None)
+    demand.forget()
+    await demand.probe(target, None)
+
+    assert len(attempts.begun) == 2
+
+
 async def test_an_attempt_under_way_serves_nobody_who_asks_of_a_changed_target() -> None:
     """Its answer is one to other questions."""
     attempts, target = Attempts(), make_target()

@@ -143,6 +143,40 @@ async def test_one_attempt_at_a_time_has_it(tmp_path: Path) -> None:
     await attempt()
 
 
+@pytest.mark.parametrize(
+    ("stays", "in_use", "lost", "is_kept"),
+    [
+        pytest.param(False, False, False, False, id="of nobody"),
+        pytest.param(True, False, False, True, id="of a target"),
+        pytest.param(False, True, False, True, id="in use"),
+        pytest.param(False, False, True, True, id="not written so far"),
+    ],
+)
+async def test_a_file_that_no_target_has_any_more_is_let_go(
+    tmp_path: Path, stays: bool, in_use: bool, lost: bool, is_kept: bool
+) -> None:
+    """The token in it is a secret; but none is lost that stands nowhere else."""
+    path, keeper = tmp_path / "folder" / "state", Keeper(SystemClock())
+    path.parent.mkdir()
+    async with keeper.hold(target(path)) as first:
+        assert not isinstance(first, Unreadable)
+        await first.prepare(OLD)
+        if lost:
+            path.parent.rename(tmp_path / "away")
+            assert await first.keep(NEW) is not None
+            (tmp_path / "away").rename(path.parent)
+        if in_use:
+            keeper.retain(set())
+
+    if not in_use:
+        keeper.retain({path} if stays else set())
+
+    async with keeper.hold(target(path)) as again:
+        assert not isinstance(again, Unreadable)
+        assert (again is first) == is_kept
+        assert again.state == (NEW if lost else OLD)
+
+
 def config(folder: Path, endpoint: RotatingEndpoint) -> Path:
     path = folder / "config.yaml"
     path.write_text(f"""

@@ -14,8 +14,8 @@ class CredentialSeries:
 
     def watch(self, target: Target) -> None:
         """Makes every series of a target that can be known before it is needed."""
-        for credential in (target.credential, target.next_credential):
-            if credential is not None and credential.expires is not None:
+        for credential in target.credentials:
+            if credential.expires is not None:
                 self._series(self._families.credential_expiry, target.name, credential.label).set(credential.expires)
         if target.next_credential is None:
             return

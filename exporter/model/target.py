@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NewType, Self
 
 from exporter.model.exchange import Parameters
-from exporter.model.secrets import NEXT, Credential, SecretSource
+from exporter.model.secrets import NEXT, Credential, ProofSource, SecretSource
 
 DRILL_TARGET = "drill"
 """The target that fails in drills only."""
@@ -124,6 +124,16 @@ class Target:
     reuse_connection: bool = False
     watch: tuple[ErrorCode, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        """The credential and the next one, as far as there are any."""
+        return tuple(each for each in (self.credential, self.next_credential) if each is not None)
+
+    @property
+    def sources(self) -> tuple[ProofSource, ...]:
+        """Where everything is read from that must not be seen."""
+        return (*(each.source for each in self.credentials), *(source for _, source in self.secrets))
 
     @property
     def is_rotated(self) -> bool:

@@ -23,6 +23,8 @@ from exporter.app import real_prober
 from exporter.clock import SystemClock
 from exporter.config import parse_config
 from exporter.model import Config, ProbeResult, Target
+from exporter.secrets import Keyring
+from exporter.state import Keeper
 
 EVERY = 0.1
 """Seconds between two probes."""
@@ -76,7 +78,7 @@ class Server:
 async def probe_on(target: Target, ended: asyncio.Event) -> list[ProbeResult]:
     """Begins a probe ten times a second, whatever became of those before, until it is told to end."""
     clock = SystemClock()
-    async with real_prober(clock) as prober, asyncio.TaskGroup() as tasks:
+    async with real_prober(clock, Keyring(), Keeper(clock)) as prober, asyncio.TaskGroup() as tasks:
         begun = []
         due = clock.monotonic()
         while not ended.is_set():

@@ -78,6 +78,27 @@ def test_reloads_at_once_come_one_after_the_other_and_end_no_attempt(tmp_path: P
     assert "internal error" not in told
 
 
+@pytest.mark.fault(66)
+def test_a_secret_is_forgotten_with_its_target(tmp_path: Path) -> None:
+    """A target that comes back is proven by what its file says now, and by nothing that it said once."""
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    with endpoint() as there:
+        stays, goes = there.target("stays"), there.target("goes", f"client_secret_file: {secret}")
+        config = write_config(tmp_path, stays, goes)
+        with serving(config, "--web.enable-lifecycle") as exporter:
+            for targets in ((stays,), (stays, goes)):
+                secret.unlink(missing_ok=True)
+                write_config(tmp_path, *targets)
+                assert reload(exporter) == 200
+
+            exporter.until(lambda: attempts(exporter, "goes") >= 1)
+            unreadable = {"target": "goes", "stage": "local", "reason": "secret_unreadable"}
+            failed = value(exporter, "token_probe_transport_failures_total", **unreadable)
+            assert failed >= 1
+            goes_on(exporter, "stays")
+
+
 @pytest.mark.fault(65)
 def test_a_config_is_read_no_further_than_it_may_be_long(tmp_path: Path) -> None:
     """A terabyte is told as fast as 16 MiB."""
