@@ -19,7 +19,7 @@ from exporter.exporter import Exporter
 from exporter.history import OF_A_FAILURE, Entry
 from exporter.loopwatch import LoopWatch
 from exporter.metrics import exposition
-from exporter.metrics.recorder import CODE_BUDGET
+from exporter.metrics.codes import CODE_BUDGET
 from exporter.model import Answer, Config, Expectation, Fault, Issuer, TokenCheck, TokenRequest, TransportFailure
 from exporter.probe import Prober
 from replay.virtual import VirtualClock, VirtualLoop, run

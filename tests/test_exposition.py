@@ -428,7 +428,7 @@ def test_every_change_is_known_here() -> None:
     """One number alone may change at any time: what comes out of other threads."""
     public = {name for name in vars(Recorder) if not name.startswith("_")}
 
-    assert public == CHANGES.keys() | {"held", "history_writable", "log_line_lost"}
+    assert public == CHANGES.keys() | {"history_writable", "log_line_lost"}
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
@@ -538,6 +538,23 @@ def test_changes_that_waited_happen_in_their_order() -> None:
         board.recorder.record(result("contoso"))
 
     assert board.registry.get_sample_value("token_probe_attempts_total", {"target": "contoso"}) == 1
+
+
+def test_a_change_that_breaks_takes_none_along() -> None:
+    """A bug that one result brings out must not lose the others'; it comes out all the same."""
+    board = Board()
+
+    def change_while_held() -> None:
+        with board.recorder.held():
+            board.recorder.record(result("contoso"))
+            board.recorder.skipped(make_target(), Skip.OVERLAP, -1)
+            board.recorder.record(result("fabrikam"))
+
+    with pytest.raises(ValueError, match="Counters can only be incremented"):
+        change_while_held()
+
+    for name in ("contoso", "fabrikam"):
+        assert board.registry.get_sample_value("token_probe_attempts_total", {"target": name}) == 1
 
 
 def test_the_library_is_inside_as_the_writer_knows_it() -> None:

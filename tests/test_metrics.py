@@ -33,8 +33,8 @@ from exporter.catalogue import codes as catalogue
 from exporter.grants import GRANTS
 from exporter.interpret import judge_token
 from exporter.metrics import Recorder, exposition, probe_registry
+from exporter.metrics.codes import CODE_BUDGET
 from exporter.metrics.families import LATENCY_BUCKETS
-from exporter.metrics.recorder import CODE_BUDGET
 from exporter.model import (
     Answer,
     Certificate,
@@ -402,6 +402,18 @@ def test_unknown_codes_have_a_budget() -> None:
     assert board.value("token_probe_errors_total", code="AADSTS9990000", category="unknown") == 2
     assert board.value("token_probe_errors_total", code="other", category="unknown") == 5
     assert board.registry.get_sample_value("token_exporter_code_overflow_total") == 5
+
+
+def test_a_code_that_the_config_watches_needs_no_budget() -> None:
+    """Though the catalogue does not know it, and others have used the budget up."""
+    board = Board(make_target(watch=(ErrorCode("AADSTS9999999"),)))
+
+    for number in range(CODE_BUDGET):
+        board.recorder.record(failed(f"AADSTS{9990000 + number}"))
+    board.recorder.record(failed("AADSTS9999999"))
+
+    assert board.value("token_probe_errors_total", code="AADSTS9999999", category="unknown") == 1
+    assert board.registry.get_sample_value("token_exporter_code_overflow_total") == 0
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,11 +1,8 @@
 """The series of /metrics."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial, wraps
-from typing import Concatenate, ParamSpec
 
 from prometheus_client import CollectorRegistry
 
@@ -17,20 +14,17 @@ from exporter.catalogue import (
     Reason,
     Skip,
     Stage,
-    code_entry,
 )
 from exporter.metrics.codes import CodeSeries
 from exporter.metrics.credentials import CredentialSeries
 from exporter.metrics.families import Families
+from exporter.metrics.holding import Holding, held_up
 from exporter.metrics.labels import OTHER, error_label
 from exporter.metrics.possible import possible_faults
-from exporter.model import DRILL_TARGET, ErrorCode, Evidence, Exchange, Outcome, ProbeResult, Target
+from exporter.model import DRILL_TARGET, Evidence, Exchange, Outcome, ProbeResult, Target
 from exporter.providers import PROVIDERS
 from exporter.shard import Shard
 from exporter.windows import Windows
-
-CODE_BUDGET = 20
-"""Codes without a catalogue entry that get a series of their own for one target; further ones share `other`."""
 
 _EXEMPLAR = re.compile(r"[A-Za-z0-9_.:-]{1,48}")
 """What an id must look like to be an exemplar: with both ids and their names it stays within 128 characters."""
@@ -43,37 +37,19 @@ class _Watched:
     target: Target
     consecutive_failures: int = 0
     signing_keys: frozenset[str] | None = None
-    unknown_codes: set[ErrorCode] = field(default_factory=set)
     errors: Windows[tuple[str, str]] = field(default_factory=Windows)
     failures: Windows[Category] = field(default_factory=Windows)
 
 
-P = ParamSpec("P")
-
-
-def _held_up(change: "Callable[Concatenate[Recorder, P], None]") -> "Callable[Concatenate[Recorder, P], None]":
-    """A change of series that waits for its turn while they are held."""
-
-    @wraps(change)
-    def now_or_later(recorder: "Recorder", /, *args: P.args, **kwargs: P.kwargs) -> None:
-        if recorder.is_held:
-            recorder.waiting.append(partial(change, recorder, *args, **kwargs))
-        else:
-            change(recorder, *args, **kwargs)
-
-    return now_or_later
-
-
-class Recorder:
+class Recorder(Holding):
     """Holds every series of /metrics; the registry is an argument, so that tests and replays have their own.
 
     Whatever changes series while they are held, waits, and happens in its order afterwards.
     """
 
     def __init__(self, registry: CollectorRegistry, targets: Iterable[Target]) -> None:
+        super().__init__()
         self._targets: dict[str, _Watched] = {}
-        self.is_held = False
-        self.waiting: list[Callable[[], None]] = []
         self._families = Families(registry)
         self._series = self._families.series
         self.touched = self._families.touched
@@ -81,19 +57,7 @@ class Recorder:
         self._credentials = CredentialSeries(self._families)
         self.retarget(targets)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Lets changes wait while the block runs, so that who reads the series in steps sees whole attempts only."""
-        self.is_held = True
-        try:
-            yield
-        finally:
-            self.is_held = False
-            waiting, self.waiting = self.waiting, []
-            for change in waiting:
-                change()
-
-    @_held_up
+    @held_up
     def record(self, result: ProbeResult) -> None:
         """Counts one finished attempt."""
         name, outcome = result.target.name, result.outcome
@@ -155,7 +119,7 @@ class Recorder:
         watched.consecutive_failures += 1
         self._series(self._families.consecutive_failures, name).set(watched.consecutive_failures)
         self._series(self._families.failures, name, failure.side, failure.category).inc()
-        code = self._code_labels(watched, refusal.code) if refusal and refusal.code else None
+        code = self._codes.labels(name, refusal.code) if refusal and refusal.code else None
         self._slide_windows(name, failure.category, code)
         if refusal is None:
             self._series(self._families.transport_failures, name, failure.fault.stage, failure.fault.reason).inc()
@@ -166,68 +130,52 @@ class Recorder:
         if refusal.error:
             self._series(self._families.oauth_errors, name, error_label(refusal.error)).inc()
 
-    @_held_up
+    @held_up
     def restore_code(self, name: str, code: str | None, moment: float) -> None:
         """A target failed with a code in an earlier run, at this Unix time."""
-        watched = self._targets.get(name)
-        if watched is not None and code:
-            label, _ = self._code_labels(watched, ErrorCode(code))
+        if name in self._targets and code:
+            label, _ = self._codes.labels(name, code)
             self._series(self._families.code_last_seen, name, label).set(moment)
 
-    @_held_up
+    @held_up
     def confirmed(self, result: ProbeResult) -> None:
         """An extra attempt was made to be sure; it counts as nothing else."""
         outcome = "success" if result.outcome.success else "failure"
         self._series(self._families.confirmations, result.target.name, outcome).inc()
 
-    @_held_up
+    @held_up
     def rotated(self, result: ProbeResult) -> None:
         """An attempt was made with a target's next credential; it counts in the series of that alone."""
         if result.target.name in self._targets:
             self._credentials.record(result)
 
-    @_held_up
+    @held_up
     def tested(self, target: Target, evidence: float, *, certain: bool) -> None:
         """What the sequential test makes of a target: the evidence for an outage, and the verdict."""
         self._series(self._families.outage_evidence, target.name).set(evidence)
         self._series(self._families.outage, target.name).set(certain)
 
-    def _code_labels(self, watched: _Watched, code: ErrorCode) -> tuple[str, str]:
-        """The code and category labels of a code; the unknown ones of a target have a budget."""
-        known = code_entry(code)
-        if known is not None and known.code == code:
-            self._codes.describe(watched.target.name, code)
-            return code, known.category
-        category = known.category if known else Category.UNKNOWN
-        if code not in watched.unknown_codes:
-            if len(watched.unknown_codes) >= CODE_BUDGET:
-                self._families.code_overflow.inc()
-                return OTHER, Category.UNKNOWN
-            watched.unknown_codes.add(code)
-            self._codes.describe(watched.target.name, code)
-        return code, category
-
-    @_held_up
+    @held_up
     def scheduled(self, target: Target, next_attempt: float) -> None:
         """The target's next attempt, in Unix time."""
         self._series(self._families.next_attempt, target.name).set(next_attempt)
 
-    @_held_up
+    @held_up
     def started(self, delay: float) -> None:
         """An attempt began so many seconds after it was due."""
         self._families.start_delay.observe(delay)
 
-    @_held_up
+    @held_up
     def skipped(self, target: Target, reason: Skip, count: int) -> None:
         """So many attempts were not made."""
         self._series(self._families.skipped, target.name, reason).inc(count)
 
-    @_held_up
+    @held_up
     def extra_crashed(self) -> None:
         """An attempt beside the timetable ended in an error of ours."""
         self._families.internal_errors.inc()
 
-    @_held_up
+    @held_up
     def crashed(self, target: Target, at: float) -> None:
         """An attempt ended in an error of ours, which is a failure on the prober's side."""
         self._families.internal_errors.inc()
@@ -242,7 +190,7 @@ class Recorder:
             )
         )
 
-    @_held_up
+    @held_up
     def loop_lagged(self, seconds: float) -> None:
         """The event loop came back so many seconds late."""
         self._families.event_loop_lag.observe(seconds)
@@ -258,24 +206,24 @@ class Recorder:
         """A log line could not be written. Called by any thread, and waits for nothing, as `history_writable`."""
         self._families.log_lines_lost.inc()
 
-    @_held_up
+    @held_up
     def config_loaded(self, now: float) -> None:
         """A config was read without a problem."""
         self._families.reload_successful.set(1)
         self._families.reload_timestamp.set(now)
 
-    @_held_up
+    @held_up
     def config_refused(self) -> None:
         """A config was read that has problems; the one before goes on."""
         self._families.reload_successful.set(0)
 
-    @_held_up
+    @held_up
     def sharded(self, shard: Shard, configured: int) -> None:
         """Which exporter this is of how many, and how many targets are to be probed by all of them."""
         self._series(self._families.shard_info, str(shard.index), str(shard.count)).set(1)
         self._families.configured_targets.set(configured)
 
-    @_held_up
+    @held_up
     def watch(self, target: Target) -> None:
         """Makes every series of a target that can be known before it is needed."""
         name = target.name
@@ -295,7 +243,7 @@ class Recorder:
         self._credentials.watch(target)
         self._inform(target)
 
-    @_held_up
+    @held_up
     def retarget(self, targets: Iterable[Target]) -> None:
         """Watches these targets from now on: series of those that went or changed end, all others go on."""
         listed = {target.name: target for target in targets}
@@ -322,15 +270,13 @@ class Recorder:
         for category in FAILURE_CATEGORIES:
             self._series(self._families.failures, name, category.side, category)
         for code in (*PROVIDERS[target.provider].watched, *target.watch, *sorted(target.expect.codes)):
-            known = code_entry(code)
-            self._series(self._families.errors, name, code, known.category if known else Category.UNKNOWN)
-            self._codes.describe(name, code)
+            self._series(self._families.errors, name, *self._codes.describe(name, code))
         for error in (*WATCHED_ERRORS, OTHER):
             self._series(self._families.oauth_errors, name, error)
         for stage, reason in possible_faults(target):
             self._series(self._families.transport_failures, name, stage, reason)
 
-    @_held_up
+    @held_up
     def forget(self, name: str) -> None:
         """Ends every series of a target, and of the codes that no other target has."""
         self._targets.pop(name, None)

@@ -14,7 +14,7 @@ from processes import running
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.metrics.recorder import CODE_BUDGET
+from exporter.metrics.codes import CODE_BUDGET
 
 SPELLINGS = {SECRET, quote(SECRET, safe=""), quote_plus(SECRET), base64.b64encode(SECRET.encode()).decode()}
 DRAWS = "\x1b[2J\x1b]0;owned\x07\r\nlevel=error msg=forged\u202e\u2066\x85\x9b31m\0\u2028<script>alert(1)</script>"
