@@ -193,10 +193,13 @@ class Connections:
             try:
                 accepted = await _next_of(listening)
             except OSError as error:
+                # Others, such as a client that is gone already, are of one connection; but the loop must turn.
+                pause = 0.0
                 if error.errno in _SCARCE:
                     log.warning("a connection cannot be accepted", extra={"error": error.strerror})
                     self._drop_longest_waiting()
-                    await asyncio.sleep(_PAUSE)
+                    pause = _PAUSE
+                await asyncio.sleep(pause)
             else:
                 await self._place(accepted)
                 self._take(accepted)

@@ -1,6 +1,7 @@
 """Slow, idle and many clients, over real sockets: aiohttp has no limits of its own (rows 77 to 79 of our list)."""
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -13,8 +14,8 @@ import trustme
 from aiohttp import web
 from webside import Behind, Client, connected, get, protection, served, write_certificate
 
-from exporter.web import Limits, make_app
-from exporter.web.connections import USUAL
+from exporter.web import Limits, Protection, make_app
+from exporter.web.connections import USUAL, Connections
 
 HEALTHY = get("/-/healthy")
 LARGE = 16 << 20
@@ -53,6 +54,36 @@ async def many(port: int, number: int) -> AsyncIterator[list[Client]]:
 def test_the_usual_limits() -> None:
     """As the docs state them."""
     assert Limits(connections=256, request=10.0, idle=75.0, answer=30.0) == USUAL
+
+
+class Forbidden(socket.socket):
+    """A listening socket that nobody may accept from, as a filter of system calls makes it."""
+
+    asked = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.asked += 1
+        # Otherwise a loop that never turns would never be told to end.
+        assert self.asked < 100
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+async def test_a_socket_that_fails_over_and_over_does_not_stop_the_loop() -> None:
+    """Probes go on, though nobody can ask about them."""
+
+    async def never(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response()
+
+    connections = Connections(web.Server(never), USUAL, Protection())
+    with Forbidden() as listening:
+        accepting = asyncio.create_task(connections.accept(listening))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        accepting.cancel()
+        with suppress(asyncio.CancelledError):
+            await accepting
+
+    assert 1 < listening.asked <= 11
 
 
 @pytest.mark.fault(77)
