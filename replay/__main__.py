@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from exporter.arguments import duration
 from exporter.config.schema import DEFAULT_CONFIRMATIONS
+from exporter.flagvalues import duration
 from exporter.simulator import load_scenario
 from replay.fleet import TENANTS
 from replay.grid import DURATION, OF_EACH, grid
