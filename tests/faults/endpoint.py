@@ -1,4 +1,4 @@
-"""A token endpoint in a thread, which each test tells how to judge a request, and configs with targets on it."""
+"""A token endpoint that each test tells how to judge a request, and configs with targets on it."""
 
 import json
 import re
@@ -6,10 +6,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.utils import formatdate
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import endpoints
 from processes import Running, running
 from servers import GOOD, in_a_thread
 
@@ -30,18 +32,24 @@ def content(_form: Form) -> tuple[int, object]:
     return 200, TOKEN
 
 
-class Endpoint(ThreadingHTTPServer):
+class Endpoint(endpoints.Endpoint):
     """Answers as the judge says; while it is not `open`, it does not."""
 
-    daemon_threads = True
-
     def __init__(self, judge: Judge) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(self._judged)
         self.judge = judge
         self.open = threading.Event()
         self.open.set()
         self.asked: defaultdict[str, int] = defaultdict(int)
         self._more = threading.Condition()
+
+    def _judged(self, _number: int, request: bytes) -> bytes:
+        head, _, body = request.decode().partition("\r\n\r\n")
+        self.note(head.split()[1].removeprefix("/"))
+        self.open.wait(10)
+        status, said = self.judge({name: values[0] for name, values in parse_qs(body).items()})
+        status_line, date = f"{status} {HTTPStatus(status).phrase}", f"Date: {formatdate(usegmt=True)}\r\n"
+        return endpoints.answer_of(json.dumps(said).encode(), status_line, date)
 
     def note(self, path: str) -> None:
         with self._more:
@@ -56,37 +64,20 @@ class Endpoint(ThreadingHTTPServer):
 
     def target(self, name: str, credential: str = f"client_secret: {SECRET}") -> str:
         """A target of a config, which asks below its own name."""
-        return f"""
+        return target_on(self.port, name, credential)
+
+
+def target_on(port: int, name: str, credential: str = f"client_secret: {SECRET}") -> str:
+    """A target of a config on this port of the loopback interface."""
+    return f"""
   - name: {name}
     provider: oidc
-    token_endpoint: http://127.0.0.1:{self.server_port}/{name}
+    token_endpoint: http://127.0.0.1:{port}/{name}
     allow_http: true
     grant: client_credentials
     client_id: prober
     credential: {{method: client_secret_post, {credential}}}
 """
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        assert isinstance(self.server, Endpoint)
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        self.server.note(self.path.removeprefix("/"))
-        self.server.open.wait(10)
-        status, said = self.server.judge({name: values[0] for name, values in form.items()})
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(said).encode())
-
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except ConnectionError:
-            return
-
-    def log_message(self, *_: object) -> None:
-        return
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from endpoint import SECRET, Endpoint, endpoint, goes_on, logged, serving, value, write_config
+from endpoint import SECRET, endpoint, goes_on, logged, serving, target_on, value, write_config
 from fakes import FakeClock, make_prober, make_target
 from processes import COMMAND, PATIENCE, ROOT, Running, read_until
 from tools import unavailable
@@ -110,9 +110,7 @@ except OSError:
 @pytest.mark.fault(59)
 def test_who_has_no_port_left_blames_itself(tmp_path: Path) -> None:
     """In a network of its own, all four of whose ports are taken."""
-    there = Endpoint.__new__(Endpoint)
-    there.server_port = 8080
-    config = write_config(tmp_path, there.target("one"))
+    config = write_config(tmp_path, target_on(8080, "one"))
     words = [sys.executable, "-c", NO_PORTS, *COMMAND, "once", f"--config.file={config}", "--format=json"]
     path = os.pathsep.join([str(ROOT / "tests/transport"), *sys.path])
     ended = subprocess.run(
