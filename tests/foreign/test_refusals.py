@@ -87,30 +87,26 @@ refusals = pytest.mark.parametrize(
 )
 
 
-def refused(error: str) -> Failure:
-    return Failure(MEANING[error], Fault(Stage.OAUTH, Reason.REFUSED))
+async def assert_refused(issuer: Issuer, refusal: Refusal, error: str) -> None:
+    """A server says this, and the exporter reads it as what it is."""
+    outcome = (await probe(**refusal.target(issuer))).outcome
+
+    assert outcome.refusal is not None
+    assert outcome.refusal.error == error
+    assert outcome.failure == Failure(MEANING[error], Fault(Stage.OAUTH, Reason.REFUSED))
+    assert outcome.failure.side is Side.CLIENT
 
 
 @refusals
 async def test_oidc_provider_refuses(oidc_provider: OidcProvider, refusal: Refusal) -> None:
-    """And the exporter reads it as what it is."""
-    result = await probe(**refusal.target(oidc_provider.http))
-
-    assert result.outcome.refusal is not None
-    assert result.outcome.refusal.error == refusal.oidc_provider
-    assert result.outcome.failure == refused(refusal.oidc_provider)
-    assert result.outcome.failure.side is Side.CLIENT
+    """In the words that are expected of it."""
+    await assert_refused(oidc_provider.http, refusal, refusal.oidc_provider)
 
 
 @refusals
 async def test_django_refuses(django: Django, refusal: Refusal) -> None:
     """Likewise."""
-    result = await probe(**refusal.target(django.http))
-
-    assert result.outcome.refusal is not None
-    assert result.outcome.refusal.error == refusal.django
-    assert result.outcome.failure == refused(refusal.django)
-    assert result.outcome.failure.side is Side.CLIENT
+    await assert_refused(django.http, refusal, refusal.django)
 
 
 @refusals

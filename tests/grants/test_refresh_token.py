@@ -18,6 +18,7 @@ from exporter.model import (
     Expectation,
     InlineSecret,
     Outcome,
+    ProbeResult,
     Secret,
     Target,
     TokenCheck,
@@ -38,7 +39,8 @@ class Rotating:
         self.more = more
         self.presented: list[str] = []
         self.arrived = asyncio.Event()
-        self.hold: asyncio.Event | None = None
+        self.released = asyncio.Event()
+        self.released.set()
 
     async def __call__(self, request: TokenRequest, _timeout: float) -> Answer:
         token = dict(request.form or ())["refresh_token"]
@@ -49,8 +51,7 @@ class Rotating:
             return refusal(70000, "invalid_grant")
         self.valid = f"{SEED}-{len(self.presented)}"
         self.arrived.set()
-        if self.hold is not None:
-            await self.hold.wait()
+        await self.released.wait()
         body = {"access_token": "a.b.c", "token_type": "Bearer", "refresh_token": self.valid} | self.more
         return TokenResponse(status=200, headers={}, body=json.dumps(body).encode())
 
@@ -173,13 +174,29 @@ async def test_a_refused_token_is_presented_again(tmp_path: Path) -> None:
     assert [dict(request.form or ())["refresh_token"] for request in send.requests] == [Secret(SEED)] * 2
 
 
+async def begin_probe(server: Rotating, prober: Prober, target: Target) -> "asyncio.Task[ProbeResult]":
+    """A probe whose token has been presented, and whose answer is held back."""
+    server.released.clear()
+    attempt = asyncio.create_task(prober.probe(target))
+    await server.arrived.wait()
+    return attempt
+
+
+async def probe_while_the_folder_vanishes(server: Rotating, prober: Prober, tmp_path: Path) -> ProbeResult:
+    """The folder of the state file is moved away before the answer comes."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    attempt = await begin_probe(server, prober, session(folder))
+    folder.rename(tmp_path / "away")
+    server.released.set()
+    return await attempt
+
+
 async def test_a_stop_waits_for_the_token_that_is_under_way(tmp_path: Path) -> None:
     """It is spent already: to drop the answer would be to lose its successor."""
     server = Rotating()
-    server.hold = asyncio.Event()
     prober = fresh(server)
-    attempt = asyncio.create_task(prober.probe(session(tmp_path)))
-    await server.arrived.wait()
+    attempt = await begin_probe(server, prober, session(tmp_path))
 
     attempt.cancel()
     with suppress(asyncio.CancelledError):
@@ -187,27 +204,21 @@ async def test_a_stop_waits_for_the_token_that_is_under_way(tmp_path: Path) -> N
     finishing = asyncio.create_task(prober.finish())
     await asyncio.sleep(0)
     assert not finishing.done()
-    server.hold.set()
+    server.released.set()
     await finishing
 
-    server.hold = None
     assert (await fresh(server).probe(session(tmp_path))).outcome.success
 
 
 async def test_a_token_that_cannot_be_kept_is_remembered_until_it_can(tmp_path: Path) -> None:
     """The folder vanishes while the answer is under way; the attempt fails, on the exporter's own side."""
-    folder, away = tmp_path / "folder", tmp_path / "away"
-    folder.mkdir()
+    folder = tmp_path / "folder"
     server = Rotating()
-    server.hold = asyncio.Event()
     prober = fresh(server)
-    attempt = asyncio.create_task(prober.probe(session(folder)))
-    await server.arrived.wait()
-    folder.rename(away)
-    server.hold.set()
 
-    unkept, unsent = await attempt, await prober.probe(session(folder))
-    away.rename(folder)
+    unkept = await probe_while_the_folder_vanishes(server, prober, tmp_path)
+    unsent = await prober.probe(session(folder))
+    (tmp_path / "away").rename(folder)
     kept, after_a_restart = await prober.probe(session(folder)), await fresh(server).probe(session(folder))
 
     for result in (unkept, unsent):
@@ -220,18 +231,12 @@ async def test_a_token_that_cannot_be_kept_is_remembered_until_it_can(tmp_path: 
 
 async def test_a_token_that_another_process_went_on_from_is_not_presented_again(tmp_path: Path) -> None:
     """The one that could not be put in its place lay whole beside the file, and was taken up from there."""
-    folder, away = tmp_path / "folder", tmp_path / "away"
-    folder.mkdir()
+    folder = tmp_path / "folder"
     server = Rotating()
-    server.hold = asyncio.Event()
     prober = fresh(server)
-    attempt = asyncio.create_task(prober.probe(session(folder)))
-    await server.arrived.wait()
-    folder.rename(away)
-    server.hold.set()
 
-    unkept = await attempt
-    away.rename(folder)
+    unkept = await probe_while_the_folder_vanishes(server, prober, tmp_path)
+    (tmp_path / "away").rename(folder)
     by_another, by_itself = await fresh(server).probe(session(folder)), await prober.probe(session(folder))
 
     assert not unkept.outcome.success
