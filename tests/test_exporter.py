@@ -56,7 +56,7 @@ class Bench:
         return self.exporter.registry.get_sample_value(name, {"target": "contoso"} | labels)
 
     def text(self) -> str:
-        # Not by the web side's way: that renders in a thread, for which virtual time does not wait.
+        # Not by the web side's way: that takes turns of the event loop.
         return exposition(self.exporter.registry, openmetrics=False).decode()
 
 

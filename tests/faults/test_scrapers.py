@@ -55,7 +55,7 @@ async def longest_wait(client: Client, during: asyncio.Future[Any]) -> float:
 async def test_a_hundred_scrapers_at_once_hold_up_nobody(exporter: Running) -> None:
     """All get everything, and meanwhile a small request is answered soon: in the best of rounds, for machines are busy.
 
-    Rendered for each of them, and on the event loop, it waits for seconds.
+    Rendered for each of them, or at one go, it waits for seconds.
     """
     stalls = [PATIENCE]
     async with AsyncExitStack() as stack:
