@@ -147,12 +147,7 @@ async def serve(
     keyring, keeper = Keyring(), Keeper(clock)
     async with real_prober(clock, keyring, keeper) as prober:
         exporter = Exporter(
-            config,
-            prober,
-            clock,
-            shard=options.shard,
-            scheduled=options.scheduled,
-            freshness=options.freshness,
+            config, prober, clock, shard=options.shard, scheduled=options.scheduled, freshness=options.freshness
         )
         answers = Answers(exporter, clock)
         manager = Manager.of(os.environ, os.getpid())
