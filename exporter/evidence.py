@@ -133,7 +133,8 @@ def _escaped_or_not(character: str) -> str:
 
 
 def _header(answer: Answer, name: str, secrets: Iterable[Secret]) -> str:
-    return redact(answer.headers.get(name, ""), secrets)[:MAX_HEADER]
+    value = answer.headers.get(name)
+    return redact(value, secrets)[:MAX_HEADER] if value else ""
 
 
 def _clock_difference(date: str, now: float) -> float | None:

@@ -15,7 +15,7 @@ from prometheus_client import (
 
 from exporter import __version__
 from exporter.metrics.internals import Metric
-from exporter.metrics.labels import Family, child, safe
+from exporter.metrics.labels import Family, labelled, safe
 
 LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -41,8 +41,9 @@ class Families:
 
     def series(self, family: Family, *values: str) -> Family:
         """The series of a family with these label values, to be changed now: the one way to a series with labels."""
-        self._touched[family].add(safe(values[0]))
-        return child(family, *values)
+        labels = tuple(map(safe, values))
+        self._touched[family].add(labels[0])
+        return labelled(family, labels)
 
     def touched(self, family: Metric) -> set[str] | None:
         """The first label values of the series that were reached for; None where a family has no labels.

@@ -16,7 +16,11 @@ Family = TypeVar("Family", Counter, Gauge, Histogram, Summary)
 
 def child(family: Family, *values: str) -> Family:
     """The series of a family with these label values."""
-    labels = tuple(map(safe, values))
+    return labelled(family, tuple(map(safe, values)))
+
+
+def labelled(family: Family, labels: tuple[str, ...]) -> Family:
+    """The series of a family with label values that are safe."""
     return internals.child(family, labels) or family.labels(*labels)
 
 
