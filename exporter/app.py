@@ -92,8 +92,8 @@ def run(work: Coroutine[None, None, T]) -> T:
         return runner.run(work)
 
 
-GARBAGE_THRESHOLDS = (10_000, 20, 50)
-"""When Python looks for garbage in cycles: what lives longest is looked through once in ten million objects."""
+GARBAGE_THRESHOLDS = (2_000, 100, 50)
+"""When Python looks for garbage in cycles: among few at a time, and among what lives longest once in ten million."""
 
 _SIMULATED = Limits(connections=65536)
 """The simulator has as many connections as a prober has attempts."""
