@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from logging.handlers import QueueHandler
 from queue import Full, Queue
 from threading import Thread
@@ -97,6 +97,16 @@ class _Descriptor:
             left = left[os.write(self._number, left) :]
 
 
+class _NoLock(nullcontext[None]):
+    """Keeps nobody out. Python up to 3.12 asks for it by its methods, later ones by `with`."""
+
+    def acquire(self) -> None:
+        """Waits for nothing."""
+
+    def release(self) -> None:
+        """Nobody waits for it."""
+
+
 class _Stderr(logging.StreamHandler[_Descriptor]):
     """Writes lines; one that cannot be written is lost."""
 
@@ -104,7 +114,7 @@ class _Stderr(logging.StreamHandler[_Descriptor]):
 
     def createLock(self) -> None:  # noqa: N802 - logging's name
         """Leaves out logging's, for the same reason: a line is one write."""
-        self.lock = None
+        self.lock = _NoLock()  # type: ignore[assignment]
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Extends logging's, which complains of a broken standard error there."""
