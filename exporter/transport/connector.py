@@ -69,7 +69,7 @@ async def open_connection(
     addresses = await _resolve(host, url.port or 0, name_servers)
     progress.enter(Stage.CONNECT)
     if context is None and len(addresses) == 1 and addresses[0][0] == socket.AF_INET:
-        protocol = await _open_straight(*addresses[0][-1])
+        protocol = await _open_plain(*addresses[0][-1])
         progress.address = addresses[0][-1][0]
     else:
         connection = await aiohappyeyeballs.start_connection(
@@ -79,7 +79,7 @@ async def open_connection(
             # Raises if the peer has reset the connection already.
             progress.address = str(connection.getpeername()[0])
             if context is None:
-                protocol = await _open_plain(connection)
+                protocol = await _open_plain(sock=connection)
             else:
                 progress.enter(Stage.TLS)
                 protocol = await _open_tls(connection, context, host.rstrip("."))
@@ -91,16 +91,10 @@ async def open_connection(
     return protocol
 
 
-async def _open_straight(address: str, port: int) -> AnswerProtocol:
-    """The loop's own way, which costs least where there is one address, and nobody else needs the socket."""
+async def _open_plain(*address: Any, sock: socket.socket | None = None) -> AnswerProtocol:
+    """Over a socket that is connected, or to an address: the loop's own way to one costs least."""
     loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_connection(partial(AnswerProtocol, loop), address, port)
-    return protocol
-
-
-async def _open_plain(connection: socket.socket) -> AnswerProtocol:
-    loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_connection(partial(AnswerProtocol, loop), sock=connection)
+    _, protocol = await loop.create_connection(partial(AnswerProtocol, loop), *address, sock=sock)
     return protocol
 
 
