@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
@@ -42,33 +42,63 @@ class Log:
         self.crashed_confirmations += 1
 
 
-@asynccontextmanager
-async def scheduling(
-    attempt: Callable[[Target], Awaitable[Wish | None]],
-    targets: list[Target],
+Attempt = Callable[[Target], Awaitable[Wish | None]]
+Confirm = Callable[[Target], Awaitable[bool]]
+
+
+async def never(_target: Target) -> bool:
+    """Confirms nothing."""
+    return False
+
+
+def make_scheduler(
+    attempt: Attempt,
+    targets: Iterable[Target],
     clock: FakeClock,
+    log: Log,
+    *,
     concurrency: int = 100,
-    confirm: Callable[[Target], Awaitable[bool]] | None = None,
+    confirm: Confirm = never,
     confirming: int = 100,
-) -> AsyncIterator[Log]:
-    """A scheduler that runs while the block does; attempts that return nothing ask for no confirmation."""
-    log = Log()
+) -> Scheduler:
+    """A scheduler of targets; attempts that return nothing ask for no confirmation."""
 
     async def attempted(target: Target) -> Wish:
         return await attempt(target) or Wish()
 
-    async def nothing(_target: Target) -> bool:
-        return False
-
-    scheduler = Scheduler(attempted, confirm or nothing, log, clock)
+    scheduler = Scheduler(attempted, confirm, log, clock)
     scheduler.give(asyncio.Semaphore(concurrency), asyncio.Semaphore(confirming))
     scheduler.retarget(targets)
+    return scheduler
+
+
+@asynccontextmanager
+async def running(scheduler: Scheduler) -> AsyncIterator[None]:
+    """Lets a scheduler run while the block does."""
     task = asyncio.create_task(scheduler.run())
     await settle()
-    yield log
+    yield
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@asynccontextmanager
+async def scheduling(
+    attempt: Attempt,
+    targets: list[Target],
+    clock: FakeClock,
+    concurrency: int = 100,
+    confirm: Confirm = never,
+    confirming: int = 100,
+) -> AsyncIterator[Log]:
+    """A scheduler that runs while the block does."""
+    log = Log()
+    scheduler = make_scheduler(
+        attempt, targets, clock, log, concurrency=concurrency, confirm=confirm, confirming=confirming
+    )
+    async with running(scheduler):
+        yield log
 
 
 @pytest.mark.fault(85, 88)
@@ -179,22 +209,14 @@ async def test_what_a_start_takes_is_not_made_up_for() -> None:
     targets = [make_target(str(number), interval=60.0) for number in range(100)]
     attempts: list[tuple[str, float]] = []
 
-    async def attempt(target: Target) -> Wish:
+    async def attempt(target: Target) -> None:
         attempts.append((target.name, clock.now))
-        return Wish()
 
-    async def nothing(_target: Target) -> bool:
-        return False
-
-    scheduler = Scheduler(attempt, nothing, log, clock)
-    scheduler.give(asyncio.Semaphore(100), asyncio.Semaphore(100))
-    scheduler.retarget(targets)
+    scheduler = make_scheduler(attempt, targets, clock, log)
     await clock.advance(45)
     began = clock.now
-    running = asyncio.create_task(scheduler.run())
-    await settle()
-    await clock.advance(60)
-    running.cancel()
+    async with running(scheduler):
+        await clock.advance(60)
 
     assert dict(attempts) == pytest.approx({target.name: began + 60 * offset(target.name) for target in targets})
     assert not log.skips
@@ -402,27 +424,17 @@ async def test_a_target_that_stays_keeps_its_ticks_when_others_come_and_go() -> 
     clock, made = FakeClock(), list[tuple[str, float]]()
     log = Log()
 
-    async def attempt(target: Target) -> Wish:
+    async def attempt(target: Target) -> None:
         made.append((target.name, clock.now))
-        return Wish()
 
-    async def nothing(_target: Target) -> bool:
-        return False
-
-    scheduler = Scheduler(attempt, nothing, log, clock)
-    scheduler.give(asyncio.Semaphore(9), asyncio.Semaphore(9))
     start = clock.now
     stays, goes, comes = (make_target(name, interval=10.0) for name in ("stays", "goes", "comes"))
-    scheduler.retarget([stays, goes])
-    task = asyncio.create_task(scheduler.run())
-    await settle()
-    await clock.advance(25)
-    scheduler.retarget([comes, stays])
-    changed = clock.now
-    await clock.advance(25)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    scheduler = make_scheduler(attempt, [stays, goes], clock, log, concurrency=9, confirming=9)
+    async with running(scheduler):
+        await clock.advance(25)
+        scheduler.retarget([comes, stays])
+        changed = clock.now
+        await clock.advance(25)
 
     times = {name: [when for who, when in made if who == name] for name in ("stays", "goes", "comes")}
     assert times["stays"] == pytest.approx([start + 10 * (offset("stays") + n) for n in range(5)])
