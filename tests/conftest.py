@@ -6,5 +6,5 @@ from hypothesis import settings
 settings.register_profile("exporter", derandomize=True, deadline=None)
 settings.load_profile("exporter")
 
-# Fixtures of other people's authorization servers, for every test that asks for them.
-pytest_plugins = ["foreign_servers"]
+# Fixtures of other people's authorization servers, for every test that asks for them; the suite in several processes.
+pytest_plugins = ["foreign_servers", "workers"]

@@ -92,7 +92,7 @@ def test_an_outage_reaches_the_pager(outage: Outage, capsys: pytest.CaptureFixtu
     assert (alert["code"], alert["severity"]) == ("AADSTS50000", "critical")
     assert alert["target"] in {"contoso-graph", "contoso-orders"}
     with capsys.disabled():
-        sys.stdout.write(f"\nonset of a total outage to the webhook: {page.at - outage.onset:.1f} s\n")
+        sys.stderr.write(f"\nonset of a total outage to the webhook: {page.at - outage.onset:.1f} s\n")
 
 
 @pytest.mark.fault(94)

@@ -51,6 +51,7 @@ async def longest_wait(client: Client, during: asyncio.Future[Any]) -> float:
     return longest
 
 
+@pytest.mark.alone
 @pytest.mark.fault(79)
 async def test_a_hundred_scrapers_at_once_hold_up_nobody(exporter: Running) -> None:
     """All get everything, and meanwhile a small request is answered soon: in the best of rounds, for machines are busy.

@@ -1,5 +1,6 @@
 """Installs other people's servers as the lock files say, once; see README.md."""
 
+import fcntl
 import hashlib
 import platform
 import shutil
@@ -44,16 +45,18 @@ def django_python() -> Path:
 
 
 def _install(home: Path, lock: str, commands: Callable[[], Sequence[Sequence[str]]]) -> None:
-    """Runs the commands unless they have been run for this very lock file."""
+    """Runs the commands unless they have been run for this very lock file, or are just being run by somebody else."""
     stamp = home / ".installed"
-    digest = hashlib.sha256((FOLDER / lock).read_bytes()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == digest:
-        return
-    todo = commands()
-    shutil.rmtree(home, ignore_errors=True)
-    for command in todo:
-        _run(command, lock)
-    stamp.write_text(digest)
+    with (FOLDER / lock).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if stamp.is_file() and stamp.read_text() == digest:
+            return
+        todo = commands()
+        shutil.rmtree(home, ignore_errors=True)
+        for command in todo:
+            _run(command, lock)
+        stamp.write_text(digest)
 
 
 def _run(command: Sequence[str], lock: str) -> None:

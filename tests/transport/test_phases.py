@@ -19,6 +19,8 @@ from exporter.clock import SystemClock
 from exporter.model import Fault, TokenRequest, TokenResponse, TransportFailure
 from exporter.transport import Transport
 
+pytestmark = pytest.mark.alone
+
 HERE = Path(__file__).parent
 LATE = 0.2
 TOLERANCE = 0.01

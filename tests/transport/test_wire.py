@@ -12,6 +12,8 @@ import pytest
 from wirecase import Case
 from wirerows import CASES
 
+pytestmark = pytest.mark.alone
+
 HERE = Path(__file__).parent
 PATIENCE = 300.0
 
