@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+SLOT = 1 / 32
+"""Seconds; what is due within them is due together: to wake up for one attempt alone costs as much as half of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -31,10 +34,7 @@ class Tick:
 
 
 class Timetable:
-    """Which target is due when: each on a grid of its own, `start + offset + k * interval`, whatever happens.
-
-    The offset is a stable share of the interval, so that restarts neither move targets nor bunch them.
-    """
+    """Which target is due when: each on a grid of its own, `start + offset + k * interval`, whatever happens."""
 
     def __init__(self, targets: Iterable[Target], start: float) -> None:
         self._start = start
@@ -51,7 +51,7 @@ class Timetable:
         heapq.heapify(self._heap)
 
     def _first(self, target: Target, now: float) -> float:
-        return _first_from(self._start + offset(target.name) * target.interval, target.interval, now)
+        return _first_from(self._start + offset(target.name, target.interval), target.interval, now)
 
     def dues(self) -> list[tuple[Target, float]]:
         """Each target with the moment at which it is due."""
@@ -74,8 +74,13 @@ class Timetable:
         return ticks
 
 
-def offset(name: str) -> float:
-    """A share in [0, 1) of the interval that depends on the target's name alone."""
+def offset(name: str, interval: float) -> float:
+    """Seconds into its interval at which a target is due: its share of it, in whole slots."""
+    return share(name) * interval // SLOT * SLOT
+
+
+def share(name: str) -> float:
+    """A share in [0, 1) that depends on a target's name alone, so that restarts neither move targets nor bunch them."""
     return int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big") / 2**56
 
 

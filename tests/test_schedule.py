@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.catalogue import Skip
 from exporter.model import Target
-from exporter.schedule import CONFIRM_EVERY, LANES, Scheduler, Timetable, Wish, offset
+from exporter.schedule import CONFIRM_EVERY, LANES, SLOT, Scheduler, Timetable, Wish, offset, share
 
 
 class Log:
@@ -105,27 +105,36 @@ async def scheduling(
 @given(st.text(min_size=1))
 def test_first_runs_are_spread_by_a_stable_share_of_the_interval(name: str) -> None:
     """The share depends on the name alone and lies in [0, 1)."""
-    assert offset(name) == offset(name)
-    assert 0 <= offset(name) < 1
+    assert share(name) == share(name)
+    assert 0 <= share(name) < 1
 
 
 @pytest.mark.fault(88)
 def test_the_spread_is_even() -> None:
     """Of 1,000 targets each tenth of the interval gets about a tenth."""
-    tenths = Counter(int(offset(f"target-{n}") * 10) for n in range(1000))
+    tenths = Counter(int(share(f"target-{n}") * 10) for n in range(1000))
 
     assert all(70 <= tenths[tenth] <= 130 for tenth in range(10))
 
 
 def test_the_offset_of_a_name_never_changes() -> None:
     """A restart, and a new release, keep every target's place in the interval."""
-    assert offset("contoso-graph") == pytest.approx(0.4775242071095646)
+    assert share("contoso-graph") == pytest.approx(0.4775242071095646)
+
+
+def test_targets_of_a_slot_are_due_at_the_same_moment() -> None:
+    """A thousand targets are as many starts as there are slots, at most; none is moved by more than a slot."""
+    targets = [make_target(f"target-{n}", interval=2.0) for n in range(1000)]
+    dues = Timetable(targets, start=7.0).dues()
+
+    assert len({due for _, due in dues}) <= 2.0 / SLOT
+    assert all(0 <= 7.0 + share(target.name) * 2.0 - due < SLOT for target, due in dues)
 
 
 def test_ticks_stand_on_a_grid_and_do_not_drift() -> None:
     """Looking late at the timetable moves no later tick."""
     target = make_target(interval=30.0)
-    first = offset(target.name) * 30
+    first = offset(target.name, 30.0)
     timetable = Timetable([target], start=0.0)
 
     ticks = [timetable.due(first + n * 30 + 0.9 * (n % 2)) for n in range(100)]
@@ -138,7 +147,7 @@ def test_ticks_stand_on_a_grid_and_do_not_drift() -> None:
 def test_missed_ticks_are_counted_and_made_up_for_once() -> None:
     """After five intervals asleep a target is due once, and five ticks are missed."""
     target = make_target(interval=30.0)
-    first = offset(target.name) * 30
+    first = offset(target.name, 30.0)
     timetable = Timetable([target], start=0.0)
 
     (tick,) = timetable.due(first + 5 * 30 + 1)
@@ -218,7 +227,7 @@ async def test_what_a_start_takes_is_not_made_up_for() -> None:
     async with running(scheduler):
         await clock.advance(60)
 
-    assert dict(attempts) == pytest.approx({target.name: began + 60 * offset(target.name) for target in targets})
+    assert dict(attempts) == pytest.approx({target.name: began + offset(target.name, 60.0) for target in targets})
     assert not log.skips
 
 
@@ -243,7 +252,7 @@ async def test_the_concurrency_limit_delays_and_is_told() -> None:
     assert most == 1
     waits = sorted(log.delays)
     assert len(waits) == 3
-    due = sorted(start + offset(f"t{n}") * 10_000 for n in range(3))
+    due = sorted(start + offset(f"t{n}", 10_000.0) for n in range(3))
     assert waits == pytest.approx(sorted(start + 10_000 + 5 * n - moment for n, moment in enumerate(due)))
 
 
@@ -279,7 +288,7 @@ async def test_the_next_attempt_is_announced_on_the_wall_clock() -> None:
         await clock.advance(30)
         second = log.next_attempts["contoso"]
 
-    assert first == pytest.approx(start + offset("contoso") * 30)
+    assert first == pytest.approx(start + offset("contoso", 30.0))
     assert second == pytest.approx(first + 30)
 
 
@@ -437,11 +446,11 @@ async def test_a_target_that_stays_keeps_its_ticks_when_others_come_and_go() -> 
         await clock.advance(25)
 
     times = {name: [when for who, when in made if who == name] for name in ("stays", "goes", "comes")}
-    assert times["stays"] == pytest.approx([start + 10 * (offset("stays") + n) for n in range(5)])
-    assert len(times["goes"]) == 2 + (offset("goes") <= 0.5)
+    assert times["stays"] == pytest.approx([start + offset("stays", 10.0) + 10 * n for n in range(5)])
+    assert len(times["goes"]) == 2 + (offset("goes", 10.0) <= 5)
     assert max(times["goes"]) <= changed < min(times["comes"])
-    assert [(when - start) / 10 % 1 for when in times["comes"]] == pytest.approx(
-        [offset("comes")] * len(times["comes"])
+    assert [(when - start) % 10 for when in times["comes"]] == pytest.approx(
+        [offset("comes", 10.0)] * len(times["comes"])
     )
     assert len(times["comes"]) in {2, 3}
     assert not log.skips
@@ -456,13 +465,13 @@ def test_a_target_whose_interval_changed_gets_a_grid_of_its_own() -> None:
     timetable.retarget([make_target(interval=7.0)], now=100.0)
 
     assert 100.0 <= timetable.next_due() < 107.0
-    assert (timetable.next_due() / 7.0) % 1 == pytest.approx(offset("contoso"))
+    assert timetable.next_due() % 7.0 == pytest.approx(offset("contoso", 7.0))
 
 
 def test_a_tick_that_is_due_is_not_lost_in_a_change() -> None:
     """The moment came, and the config changed before the attempt was begun."""
     target = make_target(interval=30.0)
-    first = offset(target.name) * 30
+    first = offset(target.name, 30.0)
     timetable = Timetable([target], start=0.0)
 
     timetable.retarget([make_target("new", interval=30.0), target], now=first + 0.01)

@@ -13,14 +13,14 @@ from endpoints import Endpoint, endpoint, is_silent, serve_flags, targets_on
 from processes import Running, running
 
 from exporter.archive import Archive
-from exporter.schedule import offset
+from exporter.schedule import share
 
 PROBE = b"GET /probe?target=%b HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def due_within(first: float, last: float) -> Iterator[str]:
     """Names of targets whose share of the interval lies between these."""
-    return (name for number in count() if first <= offset(name := f"t{number}") < last)
+    return (name for number in count() if first <= share(name := f"t{number}") < last)
 
 
 EARLY = next(due_within(0, 0.005))

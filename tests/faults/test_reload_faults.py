@@ -12,7 +12,7 @@ from processes import Running, running
 
 from exporter.config import load_config
 from exporter.document import Problem
-from exporter.schedule import offset
+from exporter.schedule import share
 
 LOADED = "token_exporter_config_last_reload_successful"
 
@@ -50,7 +50,7 @@ def test_a_signal_with_a_bad_config_is_one_line_that_shows_no_value(tmp_path: Pa
 
 def early(name: str) -> str:
     """The name, and a number with which a target is attempted as soon as it is there."""
-    return next(numbered for number in count() if offset(numbered := f"{name}-{number}") < 0.01)
+    return next(numbered for number in count() if share(numbered := f"{name}-{number}") < 0.01)
 
 
 @pytest.mark.fault(64)
