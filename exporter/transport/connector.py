@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextvars import ContextVar
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,7 +21,7 @@ from exporter.transport.faults import ExchangeError
 from exporter.transport.progress import Progress
 from exporter.transport.protocol import AnswerProtocol
 from exporter.transport.resolver import FreshResolver
-from exporter.transport.tls import TlsTransport, shake_hands
+from exporter.transport.tls import Tls
 
 MAX_ADDRESSES = 16
 NEXT_ADDRESS_AFTER = 0.25
@@ -68,40 +68,39 @@ async def open_connection(
     host = url.raw_host or ""
     addresses = await _resolve(host, url.port or 0, name_servers)
     progress.enter(Stage.CONNECT)
-    if context is None and len(addresses) == 1 and addresses[0][0] == socket.AF_INET:
-        protocol = await _open_plain(*addresses[0][-1])
-        progress.address = addresses[0][-1][0]
+    protocol = AnswerProtocol(asyncio.get_running_loop())
+    if context is None:
+        progress.address = await _connect(addresses, protocol)
     else:
-        connection = await aiohappyeyeballs.start_connection(
-            addresses[:MAX_ADDRESSES], happy_eyeballs_delay=NEXT_ADDRESS_AFTER, interleave=1
-        )
-        try:
-            # Raises if the peer has reset the connection already.
-            progress.address = str(connection.getpeername()[0])
-            if context is None:
-                protocol = await _open_plain(sock=connection)
-            else:
-                progress.enter(Stage.TLS)
-                protocol = await _open_tls(connection, context, host.rstrip("."))
-                _note_agreement(progress, protocol)
-        except BaseException:
-            connection.close()
-            raise
+        tls = Tls()
+        progress.address = await _connect(addresses, tls)
+        progress.enter(Stage.TLS)
+        await tls.shake_hands(context, host.rstrip("."))
+        tls.carry(protocol)
+        _note_agreement(progress, protocol)
     progress.enter(Stage.HEADERS)
     return protocol
 
 
-async def _open_plain(*address: Any, sock: socket.socket | None = None) -> AnswerProtocol:
-    """Over a socket that is connected, or to an address: the loop's own way to one costs least."""
+async def _connect(addresses: list[Address], protocol: asyncio.Protocol) -> str:
+    """Gives a protocol a connection to one of the addresses, and tells to which."""
     loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_connection(partial(AnswerProtocol, loop), *address, sock=sock)
-    return protocol
-
-
-async def _open_tls(connection: socket.socket, context: ssl.SSLContext, host: str) -> AnswerProtocol:
-    protocol = AnswerProtocol(asyncio.get_running_loop())
-    TlsTransport(await shake_hands(context, connection, host), protocol)
-    return protocol
+    if len(addresses) == 1 and addresses[0][0] == socket.AF_INET:
+        host, port = addresses[0][-1]
+        # The loop's own way costs least.
+        await loop.create_connection(lambda: protocol, host, port)
+        return str(host)
+    connection = await aiohappyeyeballs.start_connection(
+        addresses[:MAX_ADDRESSES], happy_eyeballs_delay=NEXT_ADDRESS_AFTER, interleave=1
+    )
+    try:
+        # Raises if the peer has reset the connection already.
+        address = str(connection.getpeername()[0])
+        await loop.create_connection(lambda: protocol, sock=connection)
+    except BaseException:
+        connection.close()
+        raise
+    return address
 
 
 async def _resolve(host: str, port: int, name_servers: Sequence[str]) -> list[Address]:

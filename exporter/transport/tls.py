@@ -1,149 +1,178 @@
-"""TLS on a socket of our own: OpenSSL itself reads and writes the socket.
+"""TLS between a connection and a protocol, by an OpenSSL that sees nothing but memory.
 
-The event loops' own TLS moves every byte through buffers in memory, which costs as much as half a handshake.
+The event loops' own does more than a probe needs: it waits for goodbyes, keeps timers, and has a buffer of 256 KiB made
+for each connection, which together cost as much as half a handshake.
 """
 
 import asyncio
 import errno
-import socket
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
-_AT_ONCE = 65536
-"""Bytes that are read at a time; a record holds no more than 16 KiB (RFC 8446 section 5.1)."""
+_AT_ONCE = 16384
+"""Bytes that are read at a time; a record holds no more (RFC 8446 section 5.1)."""
 
-_WAITS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _ENDS = (ssl.SSLZeroReturnError, ssl.SSLEOFError)
-_NO_GOODBYE = "UNEXPECTED_EOF_WHILE_READING"
 
 
-async def shake_hands(context: ssl.SSLContext, connection: socket.socket, host: str) -> ssl.SSLSocket:
-    """Makes a connected socket speak TLS and takes it over. Raises OSError.
+class Tls(asyncio.Protocol, asyncio.Transport):
+    """What a connection's transport takes for its protocol, and another protocol, later on, for its transport.
 
-    A peer that closes the connection raises ConnectionResetError, as one does that resets it.
-    """
-    loop = asyncio.get_running_loop()
-    tls = context.wrap_socket(
-        connection, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
-    )
-    try:
-        while True:
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await _ready(tls, loop.add_reader, loop.remove_reader)
-            except ssl.SSLWantWriteError:
-                await _ready(tls, loop.add_writer, loop.remove_writer)
-            else:
-                return tls
-    except _ENDS as error:
-        tls.close()
-        raise _reset(error) from error
-    except BaseException:
-        tls.close()
-        raise
-
-
-async def _ready(tls: ssl.SSLSocket, add: Callable[..., object], remove: Callable[[ssl.SSLSocket], object]) -> None:
-    """Returns once the socket can be read, or written."""
-    ready = asyncio.get_running_loop().create_future()
-    add(tls, _wake, ready)
-    try:
-        await ready
-    finally:
-        remove(tls)
-
-
-def _reset(error: ssl.SSLError) -> ConnectionResetError:
-    """What Python calls the end of a connection where something was still to be said."""
-    return ConnectionResetError(errno.ECONNRESET, str(error))
-
-
-def _wake(sleeper: "asyncio.Future[None]") -> None:
-    if not sleeper.done():
-        sleeper.set_result(None)
-
-
-class TlsTransport(asyncio.Transport):
-    """Carries a protocol's bytes over a TLS connection; closing it waits for nobody.
-
-    What the peer does ends in the protocol's `connection_lost`: with None after a goodbye (close_notify) or a plain end
-    of the connection, otherwise with the OSError.
+    Closing waits for nobody. What the peer does ends in the other protocol's `connection_lost`: with None after a
+    goodbye (close_notify) or a plain end of the connection, otherwise with the OSError.
     """
 
-    def __init__(self, tls: ssl.SSLSocket, protocol: asyncio.Protocol) -> None:
-        super().__init__({"socket": tls, "ssl_object": tls, "peername": tls.getpeername()})
+    def __init__(self) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
-        self._tls = tls
-        self._protocol = protocol
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls: ssl.SSLObject
+        self._below: asyncio.Transport
+        self._above: asyncio.Protocol | None = None
+        self._more: asyncio.Future[None] | None = None
         self._unsent = bytearray()
-        self._closing = False
+        self._is_closing = False
+        self._is_lost = False
+        self._error: Exception | None = None
+
+    async def shake_hands(self, context: ssl.SSLContext, host: str) -> None:
+        """Agrees with a peer that must be this host. Raises OSError, and then the connection is closed.
+
+        A peer that closes the connection raises ConnectionResetError, as one does that resets it.
+        """
+        try:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+            while not self._is_agreed():
+                await self._hear_more()
+        except BaseException:
+            self._below.close()
+            raise
+
+    def _is_agreed(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except _ENDS as error:
+            raise _reset(str(error)) from error
+        finally:
+            # Also where it failed: the peer is told why.
+            self._flush()
+        return True
+
+    async def _hear_more(self) -> None:
+        if self._is_lost:
+            raise self._error or _reset("the connection has ended")
+        self._more = self._loop.create_future()
+        try:
+            await self._more
+        finally:
+            self._more = None
+
+    def carry(self, protocol: asyncio.Protocol) -> None:
+        """Hands a protocol all that the peer says once hands are shaken, and sends what it writes."""
+        self._above = protocol
         protocol.connection_made(self)
-        self.resume_reading()
+        self._read()
+        if self._is_lost:
+            self._loop.call_soon(protocol.connection_lost, self._error)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._below = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._incoming.write(data)
+        self._hear()
+
+    def eof_received(self) -> None:
+        self._incoming.write_eof()
+        self._hear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
+        self._error = self._error or exc
+        if self._above is not None:
+            self._above.connection_lost(self._error)
+        else:
+            self._hear()
+
+    def _hear(self) -> None:
+        if self._above is not None:
+            self._read()
+        elif self._more is not None and not self._more.done():
+            self._more.set_result(None)
+
+    def _read(self) -> None:
+        above = cast("asyncio.Protocol", self._above)
+        try:
+            while not self._is_closing:
+                if data := self._tls.read(_AT_ONCE):
+                    above.data_received(data)
+                else:
+                    self._end(None)
+        except ssl.SSLWantReadError:
+            # What was read may have been for OpenSSL alone, and what a write waits for.
+            self._send()
+        except _ENDS:
+            self._end(None)
+        except OSError as error:
+            self._end(error)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._tls if name == "ssl_object" else self._below.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
-        return self._closing
+        return self._is_closing
 
     def pause_reading(self) -> None:
-        if not self._closing:
-            self._loop.remove_reader(self._tls)
+        self._below.pause_reading()
 
     def resume_reading(self) -> None:
-        if not self._closing:
-            self._loop.add_reader(self._tls, self._read)
+        self._below.resume_reading()
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
-        if not self._closing:
+        if not self._is_closing:
             self._unsent += data
             self._send()
 
+    def _send(self) -> None:
+        try:
+            while self._unsent:
+                del self._unsent[: self._tls.write(self._unsent)]
+        except ssl.SSLWantReadError:
+            pass
+        except OSError as error:
+            self._end(error)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._outgoing.pending and not self._below.is_closing():
+            self._below.write(self._outgoing.read())
+
     def close(self) -> None:
+        if self._is_closing:
+            return
+        if self._below.get_write_buffer_size():
+            # A peer that does not read would make a goodbye wait.
+            self.abort()
+            return
         # Says goodbye, as RFC 8446 section 6.1 asks for; the answer to it is nobody's concern.
         with suppress(OSError, ValueError):
             self._tls.unwrap()
         self._end(None)
 
-    abort = close
-
-    def _read(self) -> None:
-        try:
-            data = self._tls.recv(_AT_ONCE)
-        except _WAITS:
-            # A ticket, or whatever else the peer tells OpenSSL alone, which may be what a write waits for.
-            self._send()
-        except ssl.SSLEOFError as error:
-            # Python knows a reset from an end without a goodbye by OpenSSL's reason only.
-            self._end(None if error.reason == _NO_GOODBYE else _reset(error))
-        except OSError as error:
-            self._end(error)
-        else:
-            if data:
-                self._protocol.data_received(data)
-            else:
-                self._end(None)
-
-    def _send(self) -> None:
-        try:
-            while self._unsent:
-                del self._unsent[: self._tls.send(self._unsent)]
-        except ssl.SSLWantWriteError:
-            self._loop.add_writer(self._tls, self._send)
-        except ssl.SSLWantReadError:
-            return
-        except _ENDS as error:
-            self._end(_reset(error))
-        except OSError as error:
-            self._end(error)
-        else:
-            self._loop.remove_writer(self._tls)
+    def abort(self) -> None:
+        self._is_closing = True
+        self._below.abort()
 
     def _end(self, error: OSError | None) -> None:
-        if self._closing:
-            return
-        self._closing = True
-        self._loop.remove_reader(self._tls)
-        self._loop.remove_writer(self._tls)
-        self._tls.close()
-        self._loop.call_soon(self._protocol.connection_lost, error)
+        self._is_closing = True
+        self._error = error
+        self._flush()
+        self._below.close()
+
+
+def _reset(told: str) -> ConnectionResetError:
+    """The end of a connection where something was still to be said."""
+    return ConnectionResetError(errno.ECONNRESET, told)

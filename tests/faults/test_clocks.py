@@ -124,7 +124,8 @@ def test_a_stop_in_mid_attempt_is_nobody_elses_fault_and_is_not_made_up_for(tmp_
             seen = exporter.get("/metrics")
             for target in ("answered", "unanswered"):
                 assert value(seen, "token_probe_skipped_total", target=target, reason="missed") >= 4
-            stalled = value(seen, "token_probe_transport_failures_total", stage="local", reason="loop_stall")
+            stall = {"target": "unanswered", "stage": "local", "reason": "loop_stall"}
+            stalled = value(seen, "token_probe_transport_failures_total", **stall)
             assert stalled == value(seen, "token_probe_failures_total", target="unanswered", side="prober") >= 1
             timed = value(seen, "token_probe_duration_seconds_count", target="unanswered")
             assert timed <= value(seen, "token_probe_attempts_total", target="unanswered") - stalled
