@@ -63,14 +63,14 @@ def masked(answer: Answer, secrets: Iterable[Secret]) -> Answer:
 
     Before it is read, since a reader may keep a part of a secret that no longer looks like one.
     """
-    hidden = tuple(secrets)
     body = answer.body.decode("utf-8", "surrogateescape") if isinstance(answer, TokenResponse) else ""
-    if not _suspects("\n".join((*answer.headers.values(), body)), hidden):
+    pattern = _pattern(_suspects("\n".join((*answer.headers.values(), body)), secrets))
+    if pattern is None:
         return answer
-    headers = {name: _without(value, hidden) for name, value in answer.headers.items()}
+    headers = {name: pattern.sub(MASK, value) for name, value in answer.headers.items()}
     if not isinstance(answer, TokenResponse):
         return replace(answer, headers=headers)
-    return replace(answer, headers=headers, body=_without(body, hidden).encode("utf-8", "surrogateescape"))
+    return replace(answer, headers=headers, body=pattern.sub(MASK, body).encode("utf-8", "surrogateescape"))
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:

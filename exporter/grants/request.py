@@ -53,6 +53,8 @@ def post(attempt: Attempt, url: str, own: Parameters) -> TokenRequest:
         signing=target.credential.signing if target.credential else Signing(),
     )
     request = _method(attempt).authenticate(request, client)
+    if not target.parameters:
+        return request
     # What the config states itself replaces what we would have sent; RFC 6749 section 3.2 forbids repeating.
     merged = dict(request.form or ()) | dict(target.parameters)
     return replace(request, form=tuple(merged.items()))

@@ -43,7 +43,8 @@ def judge_token(answer: Answer, request: TokenRequest, expect: Expectation) -> O
     outcome = _judge_content(answer, content, values)
     if expect.refusal:
         outcome = _judge_refusal(outcome, answer.status, expect, issued=_states(values, "access_token"))
-    return replace(outcome, departures=tuple(_departures(answer, request, outcome, values)))
+    departures = tuple(_departures(answer, request, outcome, values))
+    return replace(outcome, departures=departures) if departures else outcome
 
 
 def judge_document(answer: Answer) -> dict[str, Any] | Outcome:

@@ -14,6 +14,7 @@ from prometheus_client import (
 )
 
 from exporter import __version__
+from exporter.metrics import internals
 from exporter.metrics.internals import Metric
 from exporter.metrics.labels import Family, labelled, safe
 
@@ -41,9 +42,13 @@ class Families:
 
     def series(self, family: Family, *values: str) -> Family:
         """The series of a family with these label values, to be changed now: the one way to a series with labels."""
-        labels = tuple(map(safe, values))
-        self._touched[family].add(labels[0])
-        return labelled(family, labels)
+        made = internals.child(family, values)
+        if made is None:
+            # Values that are not safe are never found as they are.
+            values = tuple(map(safe, values))
+            made = labelled(family, values)
+        self._touched[family].add(values[0])
+        return made
 
     def touched(self, family: Metric) -> set[str] | None:
         """The first label values of the series that were reached for; None where a family has no labels.
