@@ -4,6 +4,7 @@ Prints one JSON object a line. Every size runs in a process of its own, in which
 """
 
 import asyncio
+import gc
 import gzip
 import json
 import multiprocessing
@@ -21,7 +22,7 @@ from statistics import median
 from prometheus_client import CollectorRegistry
 
 from bench.processes import say
-from exporter.app import SWITCH_INTERVAL
+from exporter.app import GARBAGE_THRESHOLDS, SWITCH_INTERVAL
 from exporter.catalogue import Category, Phase, Reason, Stage
 from exporter.clock import SystemClock
 from exporter.metrics import Recorder, Renderer, Writer, exposition
@@ -101,6 +102,7 @@ def main() -> None:
 def measure(size: int) -> list[dict[str, object]]:
     """The results of one size."""
     sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     bench = Bench(size)
     scrapes = list(bench.scrapes())
     memory = Memory(size, bench.series_bytes // size, bench.text_bytes // size, _resident())

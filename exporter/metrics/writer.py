@@ -100,7 +100,7 @@ class _Other:
 class _Block:
     """Neighbouring series, what stood in their cells when they were read, and their lines in both formats."""
 
-    __slots__ = ("cells", "exemplars", "lines", "numbers", "series", "template")
+    __slots__ = ("_shown", "cells", "exemplars", "lines", "numbers", "series", "template")
 
     def __init__(self, series: list[Metric], names: Iterable[str]) -> None:
         self.series = series
@@ -108,6 +108,7 @@ class _Block:
         self.template = "".join(f"{name.replace('%', '%%')} %s\n" for name in names)
         self.numbers = array("d")
         self.exemplars: list[Exemplar | None] = []
+        self._shown: dict[int, tuple[Exemplar, str]] = {}
         self.lines = [b"", b""]
 
     def read(self) -> bool:
@@ -118,6 +119,13 @@ class _Block:
             return False
         self.numbers = numbers
         return True
+
+    def show(self, cell: int, exemplar: Exemplar) -> str:
+        """An exemplar as it stands in a line; of most the cell had the very same the last time."""
+        shown = self._shown.get(cell)
+        if shown is None or shown[0] is not exemplar:
+            shown = self._shown[cell] = (exemplar, _exemplar(exemplar))
+        return shown[1]
 
 
 class _Family:
@@ -187,7 +195,7 @@ class _Family:
             for cell, exemplar in enumerate(block.exemplars):
                 if exemplar is not None:
                     one, line = divmod(cell, each)
-                    numbers[one * len(self._names) + line] += _exemplar(exemplar)
+                    numbers[one * len(self._names) + line] += block.show(cell, exemplar)
         return (block.template % tuple(numbers)).encode()
 
     def _follow(self) -> Steps[None]:
