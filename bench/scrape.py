@@ -12,12 +12,13 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -38,6 +39,7 @@ from exporter.model import (
     Target,
     TokenEndpoint,
 )
+from exporter.slices import at_one_go
 
 SIZES = (10, 100, 1_000, 10_000)
 
@@ -52,7 +54,10 @@ FAILING = 10
 TICK = 0.001
 """Seconds between two looks at how late the event loop is."""
 
-Write = Callable[[], bytes]
+T = TypeVar("T")
+
+Write = Callable[[], Sequence[bytes]]
+"""Writes all samples, in the pieces in which an answer is sent."""
 
 Render = Callable[[], Coroutine[None, None, object]]
 
@@ -133,19 +138,19 @@ class Bench:
         self._others.clear()
         for probed, share in SHARES.items():
             for form in (False, True):
-                write = partial(self._writer.write, openmetrics=form)
+                write = partial(_pieces, self._writer, openmetrics=form)
                 yield self._scrape("exporter", probed, share, write, partial(self._renderer.render, form))
         # prometheus_client does as much whatever changed.
         rounds = ROUNDS if self._size < SIZES[-1] else 1
         yield self._scrape("prometheus_client", "all", 1, self._by_library, rounds=rounds)
 
-    def _for_the_first_time(self) -> bytes:
+    def _for_the_first_time(self) -> Sequence[bytes]:
         # Kept for now: to throw one away takes its time, too.
         self._others.append(Writer(self._registry, self._recorder.touched))
-        return self._others[-1].write(openmetrics=False)
+        return _pieces(self._others[-1], openmetrics=False)
 
-    def _by_library(self) -> bytes:
-        return exposition(self._registry, openmetrics=False)
+    def _by_library(self) -> Sequence[bytes]:
+        return [exposition(self._registry, openmetrics=False)]
 
     def _scrape(
         self, writer: str, probed: str, share: int, write: Write, render: Render | None = None, rounds: int = ROUNDS
@@ -155,8 +160,9 @@ class Bench:
         cpu, zipping, seen, text = [], [], [], b""
         for _ in range(rounds):
             self._probe(share)
-            seconds, text = _timed(write)
+            seconds, pieces = _timed(write)
             cpu.append(seconds)
+            text = b"".join(pieces)
             zipping.append(_timed(partial(gzip.compress, text, 1))[0])
             self._probe(share)
             seen.append(asyncio.run(_lag(render() if render else asyncio.to_thread(write))))
@@ -231,10 +237,15 @@ async def _lag(work: Coroutine[None, None, object]) -> tuple[float, float]:
     return time.perf_counter() - begin, worst
 
 
-def _timed(write: Write) -> tuple[float, bytes]:
+def _pieces(writer: Writer, *, openmetrics: bool) -> Sequence[bytes]:
+    at_one_go(writer.read())
+    return at_one_go(writer.make(openmetrics=openmetrics))
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
     begin = time.process_time()
-    text = write()
-    return time.process_time() - begin, text
+    result = work()
+    return time.process_time() - begin, result
 
 
 def _resident() -> int:

@@ -22,6 +22,9 @@ any."""
 
 _END = b"# EOF\n"
 
+_STEP = 8
+"""So many blocks are read, or made, in one step: to stop after each would cost as much as a tenth of it."""
+
 _PIECE = 250
 """So many blocks are joined in one step: at the most about two megabytes."""
 
@@ -151,12 +154,13 @@ class _Family:
         if internals.shape(self._metric) != self._shape:
             yield from self._follow()
         firsts = touched(self._metric)
-        for first in list(self._by_first if firsts is None else firsts):
+        for count, first in enumerate(list(self._by_first if firsts is None else firsts), 1):
             if firsts is not None:
                 firsts.discard(first)
             for block in self._by_first.get(first, ()):
                 self._read(block)
-            yield
+            if count % _STEP == 0:
+                yield
 
     def _read(self, block: _Block) -> None:
         if block.read():
@@ -170,14 +174,15 @@ class _Family:
     def make(self, *, openmetrics: bool) -> Steps[list[bytes]]:
         """The family's lines, of which the stale ones are made anew; without an exemplar both formats have the same."""
         stale, other = self._stale[openmetrics], self._stale[not openmetrics]
-        for block in tuple(stale):
+        for count, block in enumerate(tuple(stale), 1):
             block.lines[openmetrics] = self._lines(block, openmetrics=openmetrics)
             stale.discard(block)
             if not block.exemplars:
                 block.lines[not openmetrics] = block.lines[openmetrics]
                 other.discard(block)
             self.blocks_made += 1
-            yield
+            if count % _STEP == 0:
+                yield
         pieces = [self._heads[openmetrics]]
         for start in range(0, len(self._blocks), _PIECE):
             pieces.append(b"".join([block.lines[openmetrics] for block in self._blocks[start : start + _PIECE]]))
