@@ -25,6 +25,9 @@ _END = b"# EOF\n"
 _STEP = 8
 """So many blocks are read, or made, in one step: to stop after each would cost as much as a tenth of it."""
 
+_SPARSE = 8
+"""Where fewer than one block in so many is to be read, their order does not matter."""
+
 _PIECE = 250
 """So many blocks are joined in one step: at the most about two megabytes."""
 
@@ -146,7 +149,8 @@ class _Family:
         self._shape: internals.Shape = (0, None)
         self._blocks: list[_Block] = []
         self._by_first: dict[str, list[_Block]] = {}
-        self._stale: tuple[set[_Block], set[_Block]] = (set(), set())
+        # Blocks in order, as in a set that keeps it.
+        self._stale: tuple[dict[_Block, None], dict[_Block, None]] = ({}, {})
 
     def read(self, touched: Touched) -> Steps[None]:
         """Finds the blocks whose lines are to be made anew."""
@@ -154,13 +158,21 @@ class _Family:
         if internals.shape(self._metric) != self._shape:
             yield from self._follow()
         firsts = touched(self._metric)
-        for count, first in enumerate(list(self._by_first if firsts is None else firsts), 1):
+        for count, first in enumerate(self._in_order(firsts), 1):
             if firsts is not None:
                 firsts.discard(first)
             for block in self._by_first.get(first, ()):
                 self._read(block)
             if count % _STEP == 0:
                 yield
+
+    def _in_order(self, firsts: set[str] | None) -> list[str]:
+        """What is to be read, and of many in the order of the blocks: to jump about in memory costs as much again."""
+        if firsts is None:
+            return list(self._by_first)
+        if len(firsts) * _SPARSE < len(self._by_first):
+            return list(firsts)
+        return [first for first in self._by_first if first in firsts]
 
     def _read(self, block: _Block) -> None:
         if block.read():
@@ -169,17 +181,17 @@ class _Family:
                 block.exemplars = exemplars if any(exemplars) else []
             block.lines = [b"", b""]
             for stale in self._stale:
-                stale.add(block)
+                stale[block] = None
 
     def make(self, *, openmetrics: bool) -> Steps[list[bytes]]:
         """The family's lines, of which the stale ones are made anew; without an exemplar both formats have the same."""
         stale, other = self._stale[openmetrics], self._stale[not openmetrics]
         for count, block in enumerate(tuple(stale), 1):
             block.lines[openmetrics] = self._lines(block, openmetrics=openmetrics)
-            stale.discard(block)
+            del stale[block]
             if not block.exemplars:
                 block.lines[not openmetrics] = block.lines[openmetrics]
-                other.discard(block)
+                other.pop(block, None)
             self.blocks_made += 1
             if count % _STEP == 0:
                 yield
@@ -223,7 +235,8 @@ class _Family:
             self._by_first.setdefault("".join(first), []).append(block)
         # Of the format that nobody asks for they would never be made, and so never let go.
         for stale in self._stale:
-            stale.intersection_update(blocks)
+            for gone in stale.keys() - blocks:
+                del stale[gone]
 
     def _block(self, series: list[Metric], start: int) -> _Block:
         """A block of as many series from here on as have the same first label value."""
