@@ -11,12 +11,12 @@ import pytest
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Runs a test, fixtures and all, when it may."""
-    with _turn(item.config.cache.mkdir("turns"), alone=item.get_closest_marker("alone") is not None):
+    with turn(item.config.cache.mkdir("turns"), alone=item.get_closest_marker("alone") is not None):
         return (yield)
 
 
 @contextmanager
-def _turn(folder: Path, *, alone: bool) -> Iterator[None]:
+def turn(folder: Path, *, alone: bool) -> Iterator[None]:
     """Waits until nothing else runs, or nothing that has to be alone. Who waits to be alone lets nobody pass."""
     with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
         fcntl.flock(door, fcntl.LOCK_EX)
